@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.errors import StoreOutdated, WouldReplace
+from schemas.errors import StoreFailed, StoreOutdated, StoreUnreachable, WouldReplace
 from schemas.media.video import Video
 from schemas.paths import is_url
 from schemas.pipelines import AUDIO
 from schemas.storage.backend import ResultStore, StorageBackend
+from vaengine.console.units import counted
 from vaengine.planning.page import Page, job_to_be, work_of_videos
 from vaengine.planning.probing import ProbedVideo, Probing, is_unchanged
 from vaengine.planning.replaced_results import conflicts, described
@@ -21,6 +23,8 @@ from vaengine.requests.request import RunRequest
 from vaengine.requests.store_location import existing
 
 VIDEOS_PER_QUERY: Final = 1_000  # each with its frame times
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -82,12 +86,19 @@ def preflight(request: RunRequest, *, dry: bool = False) -> Iterator[Preflight]:
 
 
 def _known_videos(store_url: str, paths: Sequence[str]) -> Mapping[str, Video]:
-    """What the store knows of paths. It is opened each time: nobody holds it open through a whole run."""
-    store = existing(store_url, upgrade=False)
-    if store is None:
-        return {}
-    with contextlib.closing(store):
-        return store.known_videos(paths)
+    """What the store knows of paths. It is opened each time: nobody holds it open through a whole run.
+
+    Where it cannot be read at this moment, nothing is known, and the files are probed again. The run has a
+    connection of its own, which waits for a server that is away.
+    """
+    try:
+        with contextlib.ExitStack() as exit_stack:
+            if store := existing(store_url, upgrade=False):
+                exit_stack.callback(store.close)
+                return store.known_videos(paths)
+    except (StoreUnreachable, StoreFailed) as error:
+        log.warning("%s; probed again: %s", error, counted(len(paths), "file"))
+    return {}
 
 
 def _none_known(_paths: Sequence[str]) -> Mapping[str, Video]:
