@@ -8,6 +8,23 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.global_state import draining_nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A living node of a Ray cluster, with `cpus` and `gpus` as Ray counts them.
+
+    `gpu_bytes` is the memory of each of its GPUs, 0 for unknown. `is_draining`: it leaves soon, so nothing is
+    begun on it.
+    """
+
+    node_id: str
+    cpus: float
+    gpus: float = 0.0
+    gpu_bytes: int = 0
+    is_draining: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
@@ -18,6 +35,7 @@ class Inventory:
     gpus: float
     memory_bytes: int
     object_store_bytes: int
+    may_grow: bool = False  # nodes may come: no CPU now is no reason to give up
 
     def __str__(self) -> str:
         where = "" if self.nodes == 1 else f" on {self.nodes} nodes"
@@ -69,6 +87,23 @@ def ray_inventory() -> Inventory:
         gpus=resources.get("GPU", 0.0),
         memory_bytes=int(resources.get("memory", 0)),
         object_store_bytes=int(resources.get("object_store_memory", 0)),
+    )
+
+
+def ray_nodes() -> tuple[Node, ...]:
+    """The living nodes of the cluster that this process is connected to."""
+    import ray
+
+    draining = draining_nodes()
+    return tuple(
+        Node(
+            node["NodeID"],
+            node["Resources"].get("CPU", 0.0),
+            node["Resources"].get("GPU", 0.0),
+            is_draining=node["NodeID"] in draining,
+        )
+        for node in ray.nodes()
+        if node["Alive"]
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from cluster.global_state import draining_nodes
 from cluster.inventory import Inventory
 
 
@@ -12,19 +14,7 @@ def usable_inventory() -> Inventory:
     """The resources of all nodes that live and are not being drained."""
     import ray
 
-    return inventory_of(ray.nodes(), _draining_nodes())
-
-
-def _draining_nodes() -> Collection[str]:
-    """Ids of nodes that are being drained; none through Ray Client, which does not tell."""
-    import ray.util.client
-    from ray._private.state import state
-
-    if ray.util.client.ray.is_connected():
-        return ()
-    # Ray names draining nodes nowhere else; its own Ray Train asks here as well.
-    draining: Collection[str] = state.get_draining_nodes()
-    return draining
+    return replace(inventory_of(ray.nodes(), draining_nodes()), may_grow=True)
 
 
 def inventory_of(nodes: Sequence[Mapping[str, Any]], draining: Collection[str]) -> Inventory:

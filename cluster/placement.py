@@ -19,7 +19,8 @@ class Demand:
 
     `workers`: upper bound of chunks in work at once, 0 for one per CPU. `vision`: whether a model needs
     pictures. `uses_gpu`: whether that model runs on GPUs where there are any. `hearing` and `hears_on_gpu`
-    say the same of audio models. Without `pictures` only sound is decoded.
+    say the same of audio models. Without `pictures` only sound is decoded. `vision_gpu_bytes` and
+    `hearing_gpu_bytes` are the measured GPU memory of a process with its models, 0 for unknown.
     """
 
     workers: int
@@ -28,6 +29,8 @@ class Demand:
     hearing: bool = False
     hears_on_gpu: bool = False
     pictures: bool = True
+    vision_gpu_bytes: int = 0
+    hearing_gpu_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +62,15 @@ def place(inventory: Inventory, demand: Demand) -> Placement:
 
     Raises `PlanInfeasible`.
     """
-    if inventory.cpus < 1:
+    if inventory.cpus < 1 and not inventory.may_grow:
         raise PlanInfeasible(f"Ray offers {inventory.cpus:g} CPUs", "start the cluster with at least one")
-    wanted = demand.workers or math.floor(inventory.cpus)
-    decode = max(1, min(wanted, math.ceil(inventory.cpus * MAX_SLOTS_PER_CPU)))
+    cpus = inventory.cpus if inventory.cpus >= 1 else 1.0  # an autoscaler that has scaled to zero
+    wanted = demand.workers or math.floor(cpus)
+    decode = max(1, min(wanted, math.ceil(cpus * MAX_SLOTS_PER_CPU)))
     gpus = inventory.gpus if demand.uses_gpu else 0.0
-    vision = _vision_actors(inventory.cpus, gpus, decode) if demand.vision else 0
+    vision = _vision_actors(cpus, gpus, decode) if demand.vision else 0
     audio = _audio_actors(inventory, demand, decode) if demand.hearing else 0
-    share = min(1.0, (inventory.cpus - SPARE_CPUS) / (decode + vision + audio))
+    share = min(1.0, (cpus - SPARE_CPUS) / (decode + vision + audio))
     gpus_each, hearing_gpus_each = _gpu_shares(
         inventory.gpus, vision if gpus else 0, audio if demand.hears_on_gpu else 0
     )

@@ -37,10 +37,12 @@ class ActorNames:
     """The names under which Ray finds the actors of a run.
 
     Handles are not passed: as arguments of Ray Data functions they print errors.
+    Of several `stores` each finalizer writes through one.
     """
 
     run: str
     finalizers: int
+    stores: int = 1
 
     @property
     def coordinator(self) -> str:
@@ -49,6 +51,11 @@ class ActorNames:
     @property
     def store(self) -> str:
         return f"{self.run}-store"
+
+    def store_of(self, finalizer: int) -> str:
+        """The store of a finalizer; the first is also that of the driver and the coordinator."""
+        number = finalizer % self.stores
+        return f"{self.store}-{number}" if number else self.store
 
     def finalizer(self, number: int) -> str:
         return f"{self.run}-finalizer-{number}"
@@ -147,7 +154,7 @@ class Watch:
 
 
 @dataclass(slots=True)
-class _ChunkWatch:
+class ChunkWatch:
     """The watch of the reader of one chunk."""
 
     watch: Watch
@@ -173,7 +180,7 @@ def decode_stage(row: Mapping[str, Any], *, connect: Connect, to_models: bool) -
     chunks: tuple[ChunkSpec, ...] = pickle.loads(row["chunks"])
     try:
         for spec in chunks:
-            for value in read_chunk(spec, _ChunkWatch(watch, spec), threads=threads):
+            for value in read_chunk(spec, ChunkWatch(watch, spec), threads=threads):
                 # The generator waits here while the models are behind. That is not a call that may hang.
                 links.idle()
                 if to_models:

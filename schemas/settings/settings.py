@@ -59,6 +59,15 @@ class EngineSettings(_Section):
     max_gpus: Annotated[
         float, Field(ge=0, description="GPUs of a cluster that a batch may use; 0: its share of all")
     ] = 0.0
+    scheduler: Annotated[
+        Literal["dataset", "pool"],
+        Field(
+            description="how workers of a cluster get chunks: dataset (Ray Data) or pool (pulled, by node)"
+        ),
+    ] = "dataset"
+    min_cpus: Annotated[
+        float, Field(ge=0, description="CPUs that an autoscaler is to keep while a batch has work")
+    ] = 0.0
 
 
 Strategy = Literal["fixed", "linear", "exponential"]

@@ -100,11 +100,19 @@ def away_from_the_driver(cluster: Any, role: str) -> Any:
     raise AssertionError(f"{role} never leaves the head and the driver's node")
 
 
-@pytest.mark.parametrize("role", ["ray::FinalizerActor", "ray::MapWorker"])
+@pytest.mark.parametrize(
+    ("role", "scheduler"),
+    [
+        ("ray::FinalizerActor", "dataset"),
+        ("ray::MapWorker", "dataset"),
+        ("ray::VisionWorker", "pool"),
+    ],
+)
 def test_a_node_lost_in_mid_run_costs_nothing_but_time(
-    role: str, cluster: Any, folder: Path, undisturbed: str, tmp_path: Path
+    role: str, scheduler: str, cluster: Any, folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:
-    process = commands.start(*command(folder, tmp_path, "--cluster", cluster.address))
+    options = ("--cluster", cluster.address, "--set", f"engine.scheduler={scheduler}")
+    process = commands.start(*command(folder, tmp_path, *options))
     commands.wait_for(
         lambda: commands.counted(tmp_path / "batch_processing.db", CHUNKS) >= 1, "a first chunk"
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
@@ -28,10 +29,12 @@ ENVIRONMENT: Final = {
     "VAENGINE_OFFLINE": "1",
     "VAENGINE_WHEELS": "0",
 }
+NODE_STORE_BYTES: Final = 100 << 20
+RAY_START: Final = ("ray", "start", "--node-ip-address")
 # One CPU and a small object store for each node. The ports of its agents are given: a node that waits to be
 # told them by the agents ends after 15 s, too soon on a busy machine.
 NODE_OPTIONS: Final = (
-    *("--num-cpus", "1", "--object-store-memory", str(100 << 20), "--disable-usage-stats"),
+    *("--num-cpus", "1", "--object-store-memory", str(NODE_STORE_BYTES), "--disable-usage-stats"),
     *("--dashboard-agent-grpc-port", "52366", "--dashboard-agent-listen-port", "52365"),
     *("--runtime-env-agent-port", "52367", "--metrics-export-port", "52368"),
 )
@@ -40,6 +43,16 @@ DRAIN: Final = (
     *("ray", "drain-node", "--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "taken back"),
     *("--deadline-remaining-seconds", "60"),
 )
+FAKE_HEAD_ID: Final = "fffffffffffffffffffffffffffffffffffffffffffffffffff00000"  # as the provider has it
+FAKE_HEAD_TYPE: Final = "ray.head.default"
+AUTOSCALER_ENVIRONMENT: Final = {
+    "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+    "RAY_FAKE_CLUSTER": "1",
+    "RAY_enable_autoscaler_v2": "1",
+    "RAY_CLOUD_INSTANCE_ID": FAKE_HEAD_ID,
+    "RAY_OVERRIDE_NODE_ID_FOR_TESTING": FAKE_HEAD_ID,
+}
+IDLE_MINUTES: Final = 0.1
 LOOK_SECONDS: Final = 1.0
 
 
@@ -85,10 +98,11 @@ class RayHosts:
         """HOST:PORT of the cluster."""
         return f"{self.head.ip}:{GCS_PORT}"
 
-    def start_head(self) -> None:
-        """Start the head."""
-        options = ("--head", "--port", str(GCS_PORT), "--include-dashboard=false")
-        self._ray_start(self.head, *options)
+    def start_head(self, *more: str, env: Mapping[str, str] | None = None) -> None:
+        """Start the head, with `more` options and variables than usual."""
+        options = ("--head", "--port", str(GCS_PORT), "--include-dashboard=false", *NODE_OPTIONS, *more)
+        command = self._start(self.head, *RAY_START, self.head.ip, *options, env=env)
+        assert command.wait(START_SECONDS) == 0, command.told()
 
     def join(self, *joining: Host) -> None:
         """Start the nodes of hosts that are not part of the cluster, at the same time."""
@@ -138,24 +152,33 @@ class RayHosts:
 
     def _is_member(self, host: Host) -> bool:
         """Whether the host's raylet still runs: one that was declared dead has ended."""
-        return any(process.name() == "raylet" for process in host.first.children(recursive=True))
-
-    def _ray_start(self, host: Host, *options: str) -> None:
-        command = self._starting(host, *options)
-        assert command.wait(START_SECONDS) == 0, command.told()
+        return raylets(host) > 0
 
     def _starting(self, host: Host, *options: str) -> Command:
-        return self._start(host, "ray", "start", "--node-ip-address", host.ip, *options, *NODE_OPTIONS)
+        return self._start(host, *RAY_START, host.ip, *options, *NODE_OPTIONS)
 
-    def _start(self, host: Host, *arguments: str | Path) -> Command:
+    def _start(self, host: Host, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Command:
         number = len(list(self.shared.glob("output*")))
         output = self.shared / f"output{number}"
         (self.shared / "gcs").mkdir(exist_ok=True)
         storage = {"RAY_gcs_storage": self.storage, "RAY_gcs_storage_path": str(self.shared / "gcs")}
-        environment = ENVIRONMENT | (storage if self.storage != "memory" else {})
+        environment = ENVIRONMENT | (storage if self.storage != "memory" else {}) | dict(env or {})
         with output.open("w") as file:
             process = host.start(*arguments, env=environment, stdout=file, stderr=subprocess.STDOUT)
         return Command(process, output)
+
+
+def raylets(host: Host) -> int:
+    """The number of nodes that run on a host."""
+    return sum(_name(process) == "raylet" for process in host.first.children(recursive=True))
+
+
+def _name(process: psutil.Process) -> str:
+    """The name of a process, none of one that has ended since."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @contextlib.contextmanager
@@ -165,3 +188,50 @@ def ray_hosts(shared: Path, *, storage: str = "memory") -> Iterator[RayHosts]:
         cluster = RayHosts(made, shared, storage)
         cluster.start_head()
         yield cluster
+
+
+@contextlib.contextmanager
+def autoscaled_host(shared: Path, most_nodes: int) -> Iterator[RayHosts]:
+    """A cluster whose head has no CPU for work, and whose autoscaler starts up to `most_nodes` on its host.
+
+    They are Ray's own stand-ins for machines of a cloud, real nodes with a CPU each. One that is idle ends
+    after some seconds.
+    """
+    with hosts(1, shared) as made:
+        cluster = RayHosts(made, shared)
+        config = shared / "autoscaling.json"
+        config.write_text(json.dumps(_autoscaling_config(most_nodes)))
+        cluster.start_head(
+            *("--num-cpus", "0", "--autoscaling-config", str(config)), env=AUTOSCALER_ENVIRONMENT
+        )
+        yield cluster
+
+
+def _autoscaling_config(most_nodes: int) -> dict[str, Any]:
+    """For Ray's fake provider as an external one: the file with its own defaults is not in Ray's wheel."""
+    commands = ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray")
+    node = {"CPU": 1, "object_store_memory": NODE_STORE_BYTES}
+    return {
+        "cluster_name": "autoscaled",
+        "max_workers": most_nodes,
+        "idle_timeout_minutes": IDLE_MINUTES,
+        "upscaling_speed": 1.0,
+        "provider": {
+            "type": "external",
+            "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
+            "use_node_id_as_ip": True,
+            "disable_node_updaters": True,
+            "disable_launch_config_check": True,
+            "launch_multiple": True,
+            "head_node_id": FAKE_HEAD_ID,
+        },
+        "head_node_type": FAKE_HEAD_TYPE,
+        "available_node_types": {
+            FAKE_HEAD_TYPE: {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+            "worker": {"resources": node, "node_config": {}, "min_workers": 0, "max_workers": most_nodes},
+        },
+        **{f"{name}_commands": [] for name in commands},
+        **{name: {} for name in ("auth", "docker", "file_mounts")},
+        **{name: [] for name in ("cluster_synced_files", "rsync_exclude", "rsync_filter")},
+        "file_mounts_sync_continuously": False,
+    }

@@ -15,6 +15,7 @@ from actors.coordination.store_client import StoreActor, store_client
 from actors.finalize.finalizer import Finalizer
 from actors.finalize.stored_persons import are_alone, job_with
 from actors.stages.stages import ActorNames
+from cluster.node_placement import store_actors
 from cluster.session import Session
 from schemas.annotations.annotation import job_id_for
 from schemas.settings.settings import Settings, config_hash
@@ -126,10 +127,10 @@ class CoordinatorActor(Coordinator):
 class FinalizerActor(Finalizer):
     """A finalizer that finds the store and the coordinator of its run by name, at every start."""
 
-    def __init__(self, names: ActorNames, work: RunContext) -> None:
+    def __init__(self, names: ActorNames, work: RunContext, number: int) -> None:
         import ray
 
-        store = store_client(ray.get_actor(names.store), work.url)
+        store = store_client(ray.get_actor(names.store_of(number)), work.url)
         coordinator = CoordinatorClient(ray.get_actor(names.coordinator))
         job_of = job_finder(store, work.settings, work.pipelines)
         super().__init__(
@@ -257,19 +258,22 @@ def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
     All have `num_cpus=0`: a coordinator that requires a CPU can deadlock a small machine. Ray restarts an
     actor that dies and repeats its calls, so every call may be made twice. Chunks that a finalizer held in
     memory are decoded again. The store stays on this machine, where its files are, and so does the
-    coordinator: no network lies between it and the driver. Finalizers run on any node, and on another one
-    when theirs is lost.
+    coordinator: no network lies between it and the driver. Finalizers, and further stores that write to a
+    database server, run on any node, and on another one when theirs is lost.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(session.node_id, soft=False)
     options: dict[str, Any] = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
-    names = ActorNames(run, max(1, int(session.inventory.cpus // CPUS_PER_FINALIZER)))
-    store = (
+    count = max(1, int(session.inventory.cpus // CPUS_PER_FINALIZER))
+    names = ActorNames(run, count, store_actors(count, is_server=work.url.startswith("postgresql:")))
+    policy = RetryPolicy.of(work.settings.recovery)
+    store, *more_stores = (
         ray.remote(StoreActor)
-        .options(name=names.store, scheduling_strategy=here, **options)
-        .remote(work.url, RetryPolicy.of(work.settings.recovery))
+        .options(name=names.store_of(number), scheduling_strategy="SPREAD" if number else here, **options)
+        .remote(work.url, policy)
+        for number in range(names.stores)
     )
     coordinator = (
         ray.remote(CoordinatorActor)
@@ -278,7 +282,7 @@ def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
     )
     spread = {"max_concurrency": FINALIZER_CALLS, "scheduling_strategy": "SPREAD", **options}
     finalizers = tuple(
-        ray.remote(FinalizerActor).options(name=names.finalizer(number), **spread).remote(names, work)
+        ray.remote(FinalizerActor).options(name=names.finalizer(number), **spread).remote(names, work, number)
         for number in range(names.finalizers)
     )
     return RayActorGroup(
@@ -286,7 +290,7 @@ def start_actors(run: str, session: Session, work: RunContext) -> RayActorGroup:
         store_client(store, work.url, session.require_node),
         CoordinatorClient(coordinator, session.require_node),
         finalizers,
-        (store, coordinator, *finalizers),
+        (store, coordinator, *finalizers, *more_stores),
         session,
     )
 

@@ -74,7 +74,10 @@ class RayExecutor:
             with run.stop.interruptible():
                 ray_session = stack.enter_context(self._session())
             capacity = stack.enter_context(contextlib.closing(self._capacity(ray_session)))
-            return RunLoop(run, RayBackend(self._request, ray_session, capacity)).run(first, epoch)
+            backend = stack.enter_context(
+                contextlib.closing(RayBackend(self._request, ray_session, capacity))
+            )
+            return RunLoop(run, backend).run(first, epoch)
 
     def _capacity(self, ray_session: Session) -> Capacity:
         """The whole of a Ray of the run's own; of others' clusters the share beside other batches."""

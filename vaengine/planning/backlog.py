@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from schemas.annotations.annotation import job_id_for
 from schemas.errors import VideoError, WouldReplace
@@ -24,6 +24,8 @@ from vaengine.planning.probing import ProbedVideo
 from vaengine.planning.replaced_results import conflicts, described
 from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import RunRequest
+
+JOBS_PER_QUERY: Final = 1_000
 
 __all__ = ["Backlog", "PageWork", "RemainingWork", "VideoEntry", "job_config"]
 
@@ -205,11 +207,10 @@ class Backlog:
 
     def _open_keys(self, entries: Sequence[VideoEntry], store: ResultStore) -> dict[str, list[WorkKey]]:
         """Keys that have not ended and do not wait for a person to release them."""
-        jobs = {job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in entries])}
-        active = [entry for entry in entries if entry.job_id in jobs and jobs[entry.job_id].control is None]
         return {
-            entry.video_id: [key for key in entry.keys if _is_open(jobs[entry.job_id], key)]
-            for entry in active
+            entry.video_id: keys
+            for entry, job in _with_jobs(entries, store)
+            if job.control is None and (keys := [key for key in entry.keys if _is_open(job, key)])
         }
 
     def outcomes(self, store: ResultStore) -> tuple[VideoOutcome, ...]:
@@ -217,13 +218,10 @@ class Backlog:
 
         Videos that a stop left unprobed come last.
         """
-        jobs = {
-            job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in self.entries.values()])
-        }
         since = self._request.since
         known = tuple(
-            _outcome(entry, jobs[entry.job_id], tuple(self._duplicates.get(entry.video_id, ())), since)
-            for entry in self.entries.values()
+            _outcome(entry, job, tuple(self._duplicates.get(entry.video_id, ())), since)
+            for entry, job in _with_jobs(list(self.entries.values()), store)
         )
         known += tuple(
             replace(line, duplicates=tuple(self._duplicates.get(line.video_id, ())))
@@ -274,6 +272,16 @@ class Backlog:
             failure_kind=error.kind if error else None,
             batch_id=self._batch_id,
         )
+
+
+def _with_jobs(entries: Sequence[VideoEntry], store: ResultStore) -> Iterator[tuple[VideoEntry, BatchJob]]:
+    """Entries with their jobs as stored, which are read in pages; entries without one are left out."""
+    for first in range(0, len(entries), JOBS_PER_QUERY):
+        page = entries[first : first + JOBS_PER_QUERY]
+        jobs = {job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in page])}
+        for entry in page:
+            if entry.job_id in jobs:
+                yield entry, jobs[entry.job_id]
 
 
 def _entry(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.errors import StoreOutdated, WouldReplace
+from schemas.errors import StoreFailed, StoreOutdated, StoreUnreachable, WouldReplace
 from schemas.media.video import Video
 from schemas.paths import is_url
 from schemas.pipelines import AUDIO
 from schemas.storage.backend import ResultStore, StorageBackend
+from vaengine.console.units import counted
 from vaengine.planning.page import Page, job_to_be, work_of_videos
 from vaengine.planning.probing import ProbedVideo, Probing, is_unchanged
 from vaengine.planning.replaced_results import conflicts, described
@@ -19,7 +22,9 @@ from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import RunRequest
 from vaengine.requests.store_location import existing
 
-VIDEOS_PER_QUERY: Final = 10_000
+VIDEOS_PER_QUERY: Final = 1_000  # each with its frame times
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -71,27 +76,59 @@ def preflight(request: RunRequest, *, dry: bool = False) -> Iterator[Preflight]:
         store = existing(request.store_url, upgrade=not dry)
         if store:
             exit_stack.callback(store.close)
-        known_videos = store.known_videos(request.inputs) if store else {}
         if store and request.asks and not dry:
-            refuse(replacement_of_known(store, request, known_videos))
+            refuse(replacement_of_known(store, request, request.inputs))
         uses_audio, track = AUDIO in request.pipelines, request.settings.decode.video_track
-        probing = Probing(request.inputs, known_videos, video_track=track, sound=uses_audio)
+        known = functools.partial(_known_videos, request.store_url) if store else _none_known
+        probing = Probing(request.inputs, known, video_track=track, sound=uses_audio)
         exit_stack.callback(probing.close)
         yield Preflight(request, probing, store)
 
 
-def replacement_of_known(store: ResultStore, request: RunRequest, known: Mapping[str, Video]) -> Replacement:
-    """What the run would replace of videos that the store knows by their unchanged paths.
+def _known_videos(store_url: str, paths: Sequence[str]) -> Mapping[str, Video]:
+    """What the store knows of paths. It is opened each time: nobody holds it open through a whole run.
+
+    Where it cannot be read at this moment, nothing is known, and the files are probed again. The run has a
+    connection of its own, which waits for a server that is away.
+    """
+    try:
+        with contextlib.ExitStack() as exit_stack:
+            if store := existing(store_url, upgrade=False):
+                exit_stack.callback(store.close)
+                return store.known_videos(paths)
+    except (StoreUnreachable, StoreFailed) as error:
+        log.warning("%s; probed again: %s", error, counted(len(paths), "file"))
+    return {}
+
+
+def _none_known(_paths: Sequence[str]) -> Mapping[str, Video]:
+    return {}
+
+
+def replacement_of_known(store: ResultStore, request: RunRequest, paths: Sequence[str]) -> Replacement:
+    """What the run would replace of videos that the store knows by these paths, unchanged.
 
     No file is opened, and no server is asked, however many there are: remote files are looked at later, page
     by page.
     """
-    unchanged = dict.fromkeys(
-        video.video_id for path, video in known.items() if not is_url(path) and is_unchanged(path, video)
+    return Replacement.joined(
+        _replacement_of_videos(store, request, page) for page in _unchanged_videos(store, paths)
     )
-    ids = list(unchanged)
-    pages = (ids[start : start + VIDEOS_PER_QUERY] for start in range(0, len(ids), VIDEOS_PER_QUERY))
-    return Replacement.joined(_replacement_of_videos(store, request, page) for page in pages)
+
+
+def _unchanged_videos(store: ResultStore, paths: Sequence[str]) -> Iterator[list[str]]:
+    """Ids of videos that the store knows by unchanged paths, in pages, each id once."""
+    told: set[str] = set()
+    for start in range(0, len(paths), VIDEOS_PER_QUERY):
+        known = store.known_videos(paths[start : start + VIDEOS_PER_QUERY])
+        page = dict.fromkeys(
+            video.video_id
+            for path, video in known.items()
+            if video.video_id not in told and not is_url(path) and is_unchanged(path, video)
+        )
+        told |= page.keys()
+        if page:
+            yield list(page)
 
 
 def _replacement_of_videos(store: ResultStore, request: RunRequest, video_ids: Sequence[str]) -> Replacement:
@@ -115,7 +152,7 @@ def refuse_known(request: RunRequest) -> None:
         return
     if store:
         with contextlib.closing(store):
-            refuse(replacement_of_known(store, request, store.known_videos(request.inputs[: request.limit])))
+            refuse(replacement_of_known(store, request, request.inputs[: request.limit]))
 
 
 def refuse(replacement: Replacement) -> None:

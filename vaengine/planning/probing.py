@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -21,7 +21,9 @@ from schemas.work.retry import WORKER_LOST
 FIRST_PAGE_TIMEOUT_S = 2.0  # a page that is not full is returned after so long
 MAX_PROBERS = 8  # probing processes; they wait for the disk more than for a processor
 MAX_CPU_SECONDS = 600.0  # processor time for probing one file; a complete index of hours takes a few seconds
-MAX_READY = 10_000  # probed files that wait for their page, each with the times of its frames
+MAX_READY = 2_000  # probed files that wait for their page; the frame times of three minutes take 43 kB
+FIRST_PAGE_CHUNKS = 1_000  # so that work begins soon; each page may be twice as large as the one before
+KNOWN_VIDEOS = 1_000  # that are read from the store at once, with their frame times
 CANCEL_LOOK_S = 0.2  # from one look whether results are still wanted to the next
 MAX_ATTEMPTS = 3  # for a file whose prober was killed by something else
 
@@ -178,41 +180,44 @@ def _stream_fault(result: ProbedVideo | ChunkFailure) -> StreamFault | None:
 class Probing:
     """Probes `paths` in child processes from the moment it is made, and returns results in pages.
 
-    Without `sound`, sound streams are not touched.
+    `known` looks up what a store knows of some paths; it is called from time to time, on any thread. Without
+    `sound`, sound streams are not touched.
     """
 
     def __init__(
         self,
         paths: Sequence[str],
-        known: Mapping[str, Video],
+        known: Callable[[Sequence[str]], Mapping[str, Video]],
         *,
         video_track: int | None = None,
         sound: bool = True,
     ) -> None:
         self._unserved, self._video_track, self._sound = len(paths), video_track, sound
         self._ready: queue.Queue[tuple[int, ProbedVideo | BaseException]] = queue.Queue(MAX_READY)
-        self._waiting, self._taking = iter(enumerate(paths)), threading.Lock()
+        self._waiting, self._taking = _with_known(paths, known), threading.Lock()
+        self._page_chunks = FIRST_PAGE_CHUNKS
         probers = min(MAX_PROBERS, max(2, os.cpu_count() or 2))
         self._pool = ThreadPoolExecutor(probers, thread_name_prefix="probe")
         self._cancelled = threading.Event()
         self._thread_state = threading.local()
         self._probers: list[Prober] = []  # one for each thread that used one
         for _ in range(min(probers, len(paths))):
-            self._pool.submit(self._probe_all, known)
+            self._pool.submit(self._probe_all)
 
-    def _probe_all(self, known: Mapping[str, Video]) -> None:
+    def _probe_all(self) -> None:
         """Takes one path after the other.
 
         So a run of a million videos has no million tasks, and few results that nobody has taken yet.
         """
-        while (taken := self._next()) is not None:
-            number, path = taken
-            try:
-                self._deliver((number, self._reuse_or_probe(path, known.get(path))))
-            except BaseException as error:  # noqa: BLE001 raised in the thread that waits for the page
-                self._deliver((number, error))
+        number = 0
+        try:
+            while (taken := self._next()) is not None:
+                number, path, known = taken
+                self._deliver((number, self._reuse_or_probe(path, known)))
+        except BaseException as error:  # noqa: BLE001 raised in the thread that waits for the page
+            self._deliver((number, error))
 
-    def _next(self) -> tuple[int, str] | None:
+    def _next(self) -> tuple[int, str, Video | None] | None:
         with self._taking:
             return None if self._cancelled.is_set() else next(self._waiting, None)
 
@@ -247,13 +252,15 @@ class Probing:
         return not self._sound or (known.is_sound_known and not known.sound_fault)
 
     def page(self, max_chunks: int, chunk_s: float) -> list[ProbedVideo]:
-        """Probed files for up to about so many chunks.
+        """Probed files for up to about so many chunks, and for fewer at first.
 
         Returns when that many are ready, after 2 s with those that are, or at the end. The page is empty only
         when there are no more files. It is in the order of `paths`, so that of two copies the first one named
         is the video.
         """
-        return [probed for _, probed in sorted(self._collect(max_chunks, chunk_s), key=itemgetter(0))]
+        most = min(max_chunks, self._page_chunks)
+        self._page_chunks *= 2
+        return [probed for _, probed in sorted(self._collect(most, chunk_s), key=itemgetter(0))]
 
     def _collect(self, max_chunks: int, chunk_s: float) -> Iterator[tuple[int, ProbedVideo]]:
         deadline, chunks, count = time.monotonic() + FIRST_PAGE_TIMEOUT_S, 0.0, 0
@@ -282,3 +289,14 @@ class Probing:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for prober in self._probers:
             prober.close()
+
+
+def _with_known(
+    paths: Sequence[str], known: Callable[[Sequence[str]], Mapping[str, Video]]
+) -> Iterator[tuple[int, str, Video | None]]:
+    """Each path with its number, and with the video that it was known as."""
+    for first in range(0, len(paths), KNOWN_VIDEOS):
+        page = paths[first : first + KNOWN_VIDEOS]
+        videos = known(page)
+        for number, path in enumerate(page, first):
+            yield number, path, videos.get(path)

@@ -25,6 +25,7 @@ AUDIO_MODEL_KEYS: Final = ("audio.align_model", "audio.speaker_model", "audio.ev
 # The location of a model may be given; the model's digest shows whether it is the same one.
 LOCATION_KEYS: Final = (*MODEL_KEYS.values(), *AUDIO_MODEL_KEYS)
 MAX_VARIANTS_SHOWN: Final = 4
+VIDEOS_PER_QUERY: Final = 1_000  # each with its frame times
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,10 @@ def before(
 
 
 def _variants(store: ResultStore, inputs: Sequence[str]) -> dict[str, list[ResultVariant]]:
-    known = list(dict.fromkeys(video.video_id for video in store.known_videos(inputs).values()))
+    pages = (inputs[start : start + VIDEOS_PER_QUERY] for start in range(0, len(inputs), VIDEOS_PER_QUERY))
+    known = list(
+        dict.fromkeys(video.video_id for page in pages for video in store.known_videos(page).values())
+    )
     return ways(store, known) or ways(store, list(dict.fromkeys(store.known_paths().values())))
 
 

@@ -154,7 +154,7 @@ def test_a_look_at_the_sound_later_tells_the_same_as_one_at_once(tmp_path: Path)
 
 
 def _probed(path: str, known: dict[str, Video], *, sound: bool) -> list[Video]:
-    probing = Probing([path], known, sound=sound)
+    probing = Probing([path], lambda _paths: known, sound=sound)
     try:
         return [probed.video for probed in probing.page(10, 15.0) if probed.video]
     finally:

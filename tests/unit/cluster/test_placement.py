@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,12 @@ def test_everything_placed_fits_and_workers_are_an_upper_bound(
 def test_without_a_cpu_nothing_is_placed_and_the_reason_is_said() -> None:
     with pytest.raises(PlanInfeasible, match="0 CPUs"):
         place(machine(0), Demand(1, True))
+
+
+def test_where_nodes_may_come_work_for_one_cpu_waits_for_them() -> None:
+    scaled_to_zero = replace(machine(0), may_grow=True)
+    assert place(scaled_to_zero, Demand(8, True)).decode_slots == 2
+    assert place(scaled_to_zero, Demand(0, True)) == place(machine(1), Demand(0, True))
 
 
 def test_one_vision_actor_for_each_gpu() -> None:

@@ -100,7 +100,7 @@ def test_a_known_video_is_looked_at_again_where_another_track_is_asked_for(
     assert known is not None
     monkeypatch.setattr(probing_room, "Prober", lambda: SimpleNamespace(probe=probe_path, close=lambda: None))
     for track, stream in ((None, 1), (0, 0)):
-        probing = probing_room.Probing([path], {path: known}, video_track=track)
+        probing = probing_room.Probing([path], lambda _paths: {path: known}, video_track=track)
         (found,) = probing.page(10, 15)
         probing.close()
         assert found.video is not None

@@ -102,3 +102,15 @@ def test_sound_of_a_block_is_heard_and_handed_to_the_finalizer(clip_folder: Path
 def test_a_way_to_connect_by_name_may_be_sent_to_another_process() -> None:
     connect = pickle.loads(pickle.dumps(by_name(ActorNames("run", 1))))
     assert connect.args == (ActorNames("run", 1),)
+
+
+def test_finalizers_share_the_stores_and_the_first_is_everybodys() -> None:
+    names = ActorNames("run", 5, stores=2)
+    assert [names.store_of(number) for number in range(5)] == [
+        "run-store",
+        "run-store-1",
+        "run-store",
+        "run-store-1",
+        "run-store",
+    ]
+    assert {ActorNames("run", 5).store_of(number) for number in range(5)} == {names.store}

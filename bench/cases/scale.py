@@ -1,0 +1,94 @@
+"""Benchmark of many nodes: the engine with workers of known speed, and the policies at 1,000 nodes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bench.harness.report import table
+from bench.harness.simulated_nodes import policy_figures
+
+TITLE = "Many nodes"
+NODES: Final = (1, 2, 4, 8, 16)
+CHUNKS_PER_NODE: Final = 20
+VIDEOS: Final = 1_000_000
+TIMEOUT_S: Final = 7200
+
+
+def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
+    """Efficiencies on 1 to 16 nodes, on mixed ones, and figures of the policies and of a large plan.
+
+    `rounds` is not used.
+    """
+    sizes, chunks, videos = ((1, 2), 12, 10_000) if quick else (NODES, CHUNKS_PER_NODE, VIDEOS)
+    return {
+        "policy": policy_figures(nodes=100 if quick else 1000, videos=videos),
+        "plan": told_by("bench.harness.large_plan", videos),
+        "equal": [engine_on(nodes, chunks) for nodes in sizes],
+        "mixed": engine_on(4, chunks, fast=2.5),
+        "dataset": engine_on(sizes[-2], chunks, scheduler="dataset"),
+    }
+
+
+def engine_on(
+    nodes: int, chunks_per_node: int, *, fast: float = 1.0, scheduler: str = "pool"
+) -> dict[str, Any]:
+    """A run of the engine on so many nodes, in a process of its own, which Ray's node keeps for itself."""
+    return told_by("bench.harness.simulated_nodes", nodes, chunks_per_node, fast, scheduler)
+
+
+def told_by(module: str, *arguments: object) -> dict[str, Any]:
+    """The last line of a module that runs in a process of its own."""
+    words = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT_S)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def described(measured: Mapping[str, Any]) -> str:
+    """The case's tables, and how they were measured."""
+    runs = [*measured["equal"], measured["mixed"], measured["dataset"]]
+    rows = [
+        [
+            str(run["nodes"]) + (f", a quarter {run['fast']:g} times as fast" if run["fast"] != 1.0 else ""),
+            run["scheduler"],
+            str(run["chunks"]),
+            f"{run['ideal_s']:.1f}",
+            f"{run['wall_s']:.1f}",
+            f"{run['efficiency']:.3f}",
+            f"{run['machine_busy']:.0%}",
+        ]
+        for run in runs
+    ]
+    policy, plan = measured["policy"], measured["plan"]
+    return "\n\n".join(
+        [
+            "The engine on a simulated cluster, a Ray node for each: every decoder sleeps a known time for a "
+            f"chunk ({runs[0]['chunk_s']:g} s), every model for a batch ({runs[0]['batch_s']:g} s). Ray, the "
+            "pool, coordinator, finalizers and store are the real ones. The time counts from the moment when "
+            "every node was at work to the last commit, against the time of the sleeps alone.",
+            table(
+                [
+                    "nodes",
+                    "engine.scheduler",
+                    "chunks",
+                    "ideal s",
+                    "measured s",
+                    "efficiency",
+                    "machine busy",
+                ],
+                rows,
+            ),
+            f"The policies alone, {policy['nodes']:,} nodes and {policy['videos']:,} videos: placement "
+            f"{policy['placement_s']:.3f} s, {policy['decisions_per_s']:,.0f} pulls a second, "
+            f"{policy['memory_mb']:.0f} MB more at the end, makespan {policy['over_best']:.3f} of the "
+            f"optimum ({policy['over_best_mixed']:.3f} where a quarter is 2.5 times as fast).",
+            f"The plan alone, {plan['videos']:,} videos of one chunk, a stand-in for the prober: first work "
+            f"after {plan['first_work_s']:.1f} s, all planned after {plan['planned_s']:.0f} s, "
+            f"{plan['bytes_per_video']:.0f} bytes a video in the driver with the coordinator in it, "
+            f"{plan['peak_bytes'] / 1e6:.0f} MB at most.",
+        ]
+    )
