@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from schemas.storage.backend import StorageBackend
+from vaengine.api.similarity import cosines
 from vaengine.queries.answers import Answers, answered, collection_of
+from vaengine.queries.explain import Explanation, explained
 from vaengine.queries.language.builder import Find
 from vaengine.queries.language.document import Query
 from vaengine.queries.language.parsing import SUFFIXES, query_in, query_of
 from vaengine.queries.language.saved import saved
+from vaengine.queries.named_people import NamedPeople
 
 Question: TypeAlias = Query | Find | Mapping[str, Any] | str | os.PathLike[str]
 
@@ -35,8 +40,19 @@ def query(
     with closing(opened(None if out is None else os.fspath(out), db)) as store:
         asked = _plain(question) or saved(store, str(question))
         changes = {name: value for name, value in (("limit", limit), ("page", page)) if value is not None}
-        with collection_of(store) as collection:
-            return answered(asked.model_copy(update=changes), collection)
+        return answers_of(store, asked.model_copy(update=changes))
+
+
+def answers_of(store: StorageBackend, asked: Query) -> Answers:
+    """One page of the answers of a store, in which persons have names and faces are compared."""
+    with collection_of(store) as collection:
+        return answered(asked, collection, NamedPeople(store), partial(cosines, store))
+
+
+def explanation_of(store: StorageBackend, asked: Query) -> Explanation:
+    """Why a query finds what it finds in a store."""
+    with collection_of(store) as collection:
+        return explained(asked, collection, NamedPeople(store), partial(cosines, store))
 
 
 def _plain(question: Question) -> Query | None:

@@ -13,6 +13,7 @@ from schemas.paths import is_url
 from schemas.storage.backend import StorageBackend
 from vaengine.api.face_reference import face_reference, face_settings
 from vaengine.queries.embedding_matrix import cache_folder, open_matrices
+from vaengine.queries.language.document import Similar
 from vaengine.queries.match import Match
 from vaengine.queries.matrix_files import EmbeddingMatrix
 from vaengine.queries.scene_similarity import SCENE_NAME, similar_scenes
@@ -79,6 +80,20 @@ def similar(store: StorageBackend, request: SimilarityRequest) -> list[Match]:
     require_model(matrices, reference)
     where = EmbeddingFilter(KINDS[request.kind], videos, min_confidence=request.min_confidence)
     return similar_faces(matrices, reference, where, **limits)
+
+
+def cosines(store: StorageBackend, wanted: Similar) -> dict[str, float]:
+    """The annotations that `similar` of a query means: faces and identities, or scenes, with their cosines."""
+    named = wanted.image if wanted.image is not None else str(wanted.annotation)
+    if wanted.image is not None and not Path(named).is_file():
+        raise UsageError(f"there is no picture file {named} on this machine")
+    least = -1.0 if wanted.min_score is None else wanted.min_score
+    found = [
+        match
+        for kind in KINDS
+        for match in similar(store, SimilarityRequest(named, kind, wanted.count, least))
+    ]
+    return {match.annotation_ids[0]: float(match.score or 0.0) for match in found}
 
 
 def reference_of(

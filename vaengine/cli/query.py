@@ -11,6 +11,7 @@ import typer
 
 from schemas.errors import UsageError
 from vaengine.cli.options import Db, Json, Out, Verbose
+from vaengine.cli.similar import Clips, Sheet
 from vaengine.console.output import emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def query(
     page: Page = None,
     output_format: Format = "table",
     output: Output = None,
+    sheet: Sheet = None,
+    clips: Clips = None,
     explain: Explain = False,
     save: Save = None,
     list_saved: ListSaved = False,
@@ -172,17 +175,18 @@ def query(
         limit,
         page,
     )
-    from vaengine.queries.answers import answered, collection_of
-    from vaengine.queries.explain import explained
+    from vaengine.api.query import answers_of, explanation_of
+    from vaengine.cli.similar import write_matches
     from vaengine.requests.store_location import opened
 
     with closing(opened(out, db)) as store:
         asked = _document(what, flags, store)
-        with collection_of(store) as collection:
-            if explain:
-                print_lines(explained(asked, collection).lines())
-            else:
-                _show(answered(asked, collection), output_format, output)
+        if explain:
+            print_lines(explanation_of(store, asked).lines())
+        else:
+            answers = answers_of(store, asked)
+            _show(answers, output_format, output)
+            write_matches(store, answers.matches, sheet=sheet, clips=clips, title=what or "")
     if save is not None:
         _save(save, asked, out, db)
 
@@ -190,10 +194,11 @@ def query(
 def facets(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """Show what can be asked: kinds, sounds, persons, presets, and how often each comes."""
     from vaengine.queries.facets import facet_table, facets_of
+    from vaengine.queries.named_people import NamedPeople
     from vaengine.requests.store_location import opened
 
     with closing(opened(out, db)) as store:
-        found = facets_of(store)
+        found = facets_of(store, NamedPeople(store))
     if as_json:
         emit_each("facet", found)
     else:

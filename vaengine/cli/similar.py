@@ -13,6 +13,7 @@ from vaengine.cli.options import Db, Json, Models, Out, Preset, Set, Verbose
 from vaengine.console.output import Table, emit, emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:
+    from schemas.storage.backend import StorageBackend
     from vaengine.queries.match import Match
 
 What = Annotated[
@@ -85,17 +86,24 @@ def similar(
     with closing(opened(out, db)) as store:
         found = find_similar(store, request)
         print_matches(found, as_json=as_json)
-        if sheet is not None:
-            from vaengine.rendering.contact_sheet import write_contact_sheet
+        write_matches(store, found, sheet=sheet, clips=clips, title=f"Most like {what}")
 
-            print_lines([str(write_contact_sheet(store, found, sheet, title=f"Most like {what}"))])
-        if clips is not None:
-            from vaengine.rendering.match_clips import write_clips
 
-            written = write_clips(store, found, clips)
-            print_lines([str(path) for path in written.paths])
-            for line in written.left_out:
-                say(f"no clip of {line}")
+def write_matches(
+    store: StorageBackend, found: Sequence[Match], *, sheet: Path | None, clips: Path | None, title: str
+) -> None:
+    """Draw a contact sheet of matches and cut them out, where that is asked for."""
+    if sheet is not None:
+        from vaengine.rendering.contact_sheet import write_contact_sheet
+
+        print_lines([str(write_contact_sheet(store, found, sheet, title=title))])
+    if clips is not None:
+        from vaengine.rendering.match_clips import write_clips
+
+        written = write_clips(store, found, clips)
+        print_lines([str(path) for path in written.paths])
+        for line in written.left_out:
+            say(f"no clip of {line}")
 
 
 def print_matches(found: Sequence[Match], *, as_json: bool) -> None:

@@ -77,7 +77,9 @@ class Region(_Value):
 
 
 class Similar(_Value):
-    """Rows whose picture is like another one: an image file, or a stored annotation by its id."""
+    """Rows that are like a face in an image file, or like what `vaengine similar` takes from the store:
+    VIDEO:face_0001, VIDEO:person_0001, VIDEO:scene_0001, identity_0001, or the id of an annotation.
+    """
 
     image: str | None = None
     annotation: str | None = None
@@ -119,12 +121,14 @@ class Selector(_Value):
             "said": self.kind in ("speech", "word"),
             "person": self.of.local_id is not None,
             "region": self.kind in ("face", "box"),
-            "similar": self.kind in ("face", "identity", "scene", "person"),
+            "similar": self.kind in ("face", "identity", "scene"),
             "min_confidence": self.kind != "video",
         }
         unfit = [name for name, fits in usable.items() if getattr(self, name) is not None and not fits]
         if unfit:
             raise ValueError(f"a {self.kind} has no `{unfit[0]}`")
+        if self.kind == "scene" and self.similar is not None and self.similar.image is not None:
+            raise ValueError("a scene is like a scene: give `annotation: VIDEO:scene_0001`, not `image`")
         return self
 
     @property
