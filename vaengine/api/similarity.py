@@ -83,7 +83,7 @@ def similar(store: StorageBackend, request: SimilarityRequest) -> list[Match]:
 
 
 def cosines(store: StorageBackend, wanted: Similar) -> dict[str, float]:
-    """The annotations that `similar` of a query means: faces and identities, or scenes, with their cosines."""
+    """The annotations that `similar` of a query means, faces and identities or scenes, by their cosine."""
     named = wanted.image if wanted.image is not None else str(wanted.annotation)
     if wanted.image is not None and not Path(named).is_file():
         raise UsageError(f"there is no picture file {named} on this machine")
