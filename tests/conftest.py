@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,13 +136,42 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("clips")
 
 
-@pytest.fixture(scope="session")
-def ray_session() -> Iterator[Session]:
-    """Ray, started once for the whole suite, the way a run starts it."""
-    from cluster.session import session
+class OneRay:
+    """Ray as a run starts it: for the first test that needs it, and until the last of them is over."""
 
-    with session(address="local") as running:
-        yield running
+    def __init__(self) -> None:
+        self._until_the_end = ExitStack()
+        self._running: Session | None = None
+
+    def running(self) -> Session:
+        if self._running is None:
+            from cluster.session import session
+
+            self._running = self._until_the_end.enter_context(session(address="local"))
+        return self._running
+
+    def end(self) -> None:
+        self._until_the_end.close()
+        self._running = None
+
+
+ONE_RAY = OneRay()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Its processes take a tenth of the machine even where they have nothing to do."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or not nextitem.get_closest_marker("ray"):
+            ONE_RAY.end()
+
+
+@pytest.fixture
+def ray_session() -> Session:
+    """Ray, started once for all tests that work on it."""
+    return ONE_RAY.running()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ Its data directory is made on first use and kept until the folder is removed.
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -31,6 +32,9 @@ STOP_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.02
 TRIES: Final = 4  # a port may be taken meanwhile, and what a killed server left needs a moment to go
 PAUSE_SECONDS: Final = 0.25
+# Below those that systems give to outgoing connections: none of these takes the port while the server is down,
+# and its address stays.
+STEADY_PORTS: Final = range(20_000, 30_000)
 THROWN_AWAY: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 # No child of ours: it outlives us, and nobody has to wait for it.
 BACKGROUND: Final = '"$@" >>"$0" 2>&1 & echo $!'
@@ -137,14 +141,19 @@ def _ports(cluster: DataDirectory) -> Iterator[int]:
 
 def _free(port: int) -> int:
     """A port that nobody listens on: this one, or another where it is 0 or taken."""
+    preferred = (*([port] if port else []), *random.sample(STEADY_PORTS, TRIES))
+    return next(filter(None, map(_bound, preferred)), None) or _bound(0)
+
+
+def _bound(port: int) -> int:
+    """This port where nobody has it, any free one for 0; otherwise 0."""
     with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as PostgreSQL does: a port just left is free
+        # As PostgreSQL does: a port just left is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except (OSError, OverflowError):
-            probe.bind((HOST, 0))
+            return 0
         return int(probe.getsockname()[1])
 
 

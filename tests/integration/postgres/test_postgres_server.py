@@ -374,6 +374,10 @@ def test_each_test_has_a_new_and_empty_database_on_one_server(
     ] == [0, 0]
 
 
+def test_a_new_port_is_none_that_an_outgoing_connection_may_take() -> None:
+    assert {postgres_server._free(0) in postgres_server.STEADY_PORTS for _ in range(20)} == {True}
+
+
 @pytest.mark.usefixtures("made")
 def test_a_store_outlives_a_restart_of_its_server_and_loses_nothing(folder: Path) -> None:
     """Between two writes: while the server is away the store says so, and when it is back at the same
