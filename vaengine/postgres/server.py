@@ -32,8 +32,8 @@ STOP_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.02
 TRIES: Final = 4  # a port may be taken meanwhile, and what a killed server left needs a moment to go
 PAUSE_SECONDS: Final = 0.25
-# Below those that systems give to outgoing connections: none of these takes the port while the server is down,
-# and its address stays.
+# Below those that systems give to outgoing connections: while the server is down none of these takes its
+# port, and its address stays.
 STEADY_PORTS: Final = range(20_000, 30_000)
 THROWN_AWAY: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 # No child of ours: it outlives us, and nobody has to wait for it.
