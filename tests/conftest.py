@@ -16,12 +16,12 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from tests.support.ray_starts import RayStarts
+from tests.support.suite.ray_starts import RayStarts
 from vaengine.requests.executor_choice import CLUSTER_VARIABLE
 
 if TYPE_CHECKING:
     from cluster.session import Session
-    from tests.support.runs import Reference
+    from tests.support.runs.runs import Reference
 
 CHECKOUT = Path(__file__).parents[1]
 SHARED = CHECKOUT.parent / "shared"  # real clips, golden lists and weights; not part of the project
@@ -33,7 +33,11 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 MOST_RAY_STARTS = 20  # of the whole suite; where a test needs one more, look for one that needs none
 
-pytest_plugins = ["tests.support.child_threads", "tests.support.error_logs", "tests.support.lanes"]
+pytest_plugins = [
+    "tests.support.suite.child_threads",
+    "tests.support.suite.error_logs",
+    "tests.support.suite.lanes",
+]
 
 
 class Skips:
@@ -177,7 +181,7 @@ def ray_session() -> Session:
 @pytest.fixture(scope="session")
 def reference_digest(tmp_path_factory: pytest.TempPathFactory) -> Reference:
     """The digest of what a run that nothing disturbs makes of videos."""
-    from tests.support.runs import Reference
+    from tests.support.runs.runs import Reference
 
     return Reference(tmp_path_factory.mktemp("reference"))
 
@@ -187,7 +191,7 @@ def postgres_server() -> str:
     """URL of the suite's PostgreSQL server, which is started by the first test that asks and ends with
     this process.
     """
-    from tests.support.postgres import server_url
+    from tests.support.servers.postgres import server_url
 
     return server_url()
 
@@ -195,7 +199,7 @@ def postgres_server() -> str:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> str:
     """URL of an empty PostgreSQL database of this test's own."""
-    from tests.support.postgres import fresh_database
+    from tests.support.servers.postgres import fresh_database
 
     return fresh_database()
 

@@ -10,9 +10,11 @@ from typing import Final
 
 import pytest
 
-from tests.support import clips, commands, hosts, runs
-from tests.support.ray_hosts import RayHosts, autoscaled_host, raylets
-from tests.support.runs import Reference
+from tests.support.media import clips
+from tests.support.runs import commands, runs
+from tests.support.runs.runs import Reference
+from tests.support.servers import hosts
+from tests.support.servers.ray_hosts import RayHosts, autoscaled_host, raylets
 
 MOST_NODES: Final = 3
 FILMS: Final = 6

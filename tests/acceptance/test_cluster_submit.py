@@ -18,8 +18,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support import clips, commands, runs
-from tests.support.runs import Reference
+from tests.support.media import clips
+from tests.support.runs import commands, runs
+from tests.support.runs.runs import Reference
 
 CHUNKS = "SELECT count(*) FROM chunks"
 BIN = Path(sys.executable).parent

@@ -10,7 +10,7 @@ import pytest
 
 from actors.probing.probe import probe
 from tests.conftest import SHARED
-from tests.support import commands
+from tests.support.runs import commands
 
 COUNTING = Path(__file__).parents[1] / "support" / "sitecustomize" / "counting"
 GRID = SHARED / "media" / "video" / "grid"

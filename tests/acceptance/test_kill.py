@@ -13,8 +13,9 @@ import pytest
 from actors.stores import open_store
 from schemas.work.chunk import WorkKey
 from schemas.work.run import RunInfo
-from tests.support import clips, commands, runs
-from tests.support.runs import Reference
+from tests.support.media import clips
+from tests.support.runs import commands, runs
+from tests.support.runs.runs import Reference
 
 CHUNKS = "SELECT count(*) FROM chunks"
 FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"

@@ -10,7 +10,8 @@ import psutil
 
 from schemas.pipelines import SCENE
 from schemas.work.attempt import AttemptState
-from tests.support import clips, commands, local_runs, runs
+from tests.support.media import clips
+from tests.support.runs import commands, local_runs, runs
 
 FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"
 CHUNKS = ("--set", "engine.chunk_seconds=1")

@@ -30,9 +30,10 @@ from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.work.job import BatchReport, JobStatus
 from schemas.work.progress import Snapshot
 from tests.conftest import CHECKOUT, SHARED
-from tests.support import clips, runs
-from tests.support.fake_videos import RUN, Clip
-from tests.support.runs import video_paths
+from tests.support.media import clips
+from tests.support.runs import runs
+from tests.support.runs.runs import video_paths
+from tests.support.stores.fake_videos import RUN, Clip
 from vaengine import BatchOrchestrator, BatchStatus, FailureRecovery, FileStorageBackend, SQLiteStorageBackend
 from vaengine.execution.engine import Engine
 from vaengine.requests.checkpoint import path_in
@@ -101,7 +102,7 @@ import sys
 from pathlib import Path
 from actors.stores.database.sqlite_backend import SQLiteStorageBackend
 from schemas.pipelines import PERSON
-from tests.support.fake_videos import Clip
+from tests.support.stores.fake_videos import Clip
 store = SQLiteStorageBackend(Path(sys.argv[1]))
 clip = Clip("/clips/film.mp4", sys.argv[3], frames=4000)
 job = clip.job(clip.key(PERSON))

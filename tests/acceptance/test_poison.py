@@ -16,7 +16,8 @@ from actors.stores import open_store
 from schemas.pipelines import PERSON, SCENE
 from schemas.work.attempt import POISONED, AttemptState
 from schemas.work.job import BatchJob, JobStatus
-from tests.support import clips, commands, runs
+from tests.support.media import clips
+from tests.support.runs import commands, runs
 from vaengine.requests.executor_choice import NONE, OWN_RAY
 
 FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"

@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests.support import clips, commands, postgres, runs
-from tests.support.filled import complete
-from tests.support.runs import Reference
+from tests.support.media import clips
+from tests.support.runs import commands, runs
+from tests.support.runs.runs import Reference
+from tests.support.servers import postgres
+from tests.support.stores.filled import complete
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from schemas.pipelines import SCENE
-from tests.support import clips, commands, runs
-from tests.support.runs import Reference
+from tests.support.media import clips
+from tests.support.runs import commands, runs
+from tests.support.runs.runs import Reference
 
 CHUNKS = "SELECT count(*) FROM chunks"
 FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"

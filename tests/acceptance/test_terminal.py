@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support import clips, commands
-from tests.support.terminals import CTRL_C, CTRL_Z, PROMPT, Terminal, with_ffmpeg
+from tests.support.media import clips
+from tests.support.runs import commands
+from tests.support.runs.terminals import CTRL_C, CTRL_Z, PROMPT, Terminal, with_ffmpeg
 from vaengine.process.signals import REPEAT_WINDOW_S
 
 RUN_S = 2 * commands.PATIENCE_S  # a run that is stopped and goes on

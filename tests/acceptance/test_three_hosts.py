@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import clips, commands, hosts, runs
-from tests.support.hosts import Host
-from tests.support.ray_hosts import RayHosts, ray_hosts
-from tests.support.runs import Reference
+from tests.support.media import clips
+from tests.support.runs import commands, runs
+from tests.support.runs.runs import Reference
+from tests.support.servers import hosts
+from tests.support.servers.hosts import Host
+from tests.support.servers.ray_hosts import RayHosts, ray_hosts
 
 CHUNKS = "SELECT count(*) FROM chunks"
 FILMS, FRAMES = 6, 80

@@ -14,8 +14,9 @@ import pytest
 from actors.stores import open_store
 from schemas.work.attempt import CANCELLED
 from schemas.work.job import BatchJob, JobStatus
-from tests.support import clips, commands, runs
-from tests.support.runs import Reference
+from tests.support.media import clips
+from tests.support.runs import commands, runs
+from tests.support.runs.runs import Reference
 
 COUNTING = Path(__file__).parents[1] / "support" / "sitecustomize" / "counting"
 FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"

@@ -10,7 +10,7 @@ import pytest
 from actors.stores import open_store
 from schemas.annotations.annotation import canonical_digest
 from schemas.storage.backend import StorageBackend
-from tests.support import postgres
+from tests.support.servers import postgres
 
 STORES: dict[str, Callable[[Path], str]] = {
     "files": lambda folder: f"files:{folder}",

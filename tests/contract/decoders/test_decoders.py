@@ -18,8 +18,17 @@ from actors.probing.probe import probe
 from schemas.errors import Unreadable
 from schemas.media.frames import Pixels
 from schemas.media.video import Video
-from tests.support import clips
-from tests.support.decoding import BACKENDS, EXAMPLES, Backend, chunks, digest, every_case, joined, whole
+from tests.support.media import clips
+from tests.support.media.decoding import (
+    BACKENDS,
+    EXAMPLES,
+    Backend,
+    chunks,
+    digest,
+    every_case,
+    joined,
+    whole,
+)
 from vaengine.planning.plan import chunk_spec
 
 # Mean difference to the pictures of an independent decode, in steps of 255; none elsewhere. decord's FFmpeg

@@ -18,8 +18,8 @@ from actors.decoding.decord_decoder import refusal
 from actors.probing.probe import probe
 from schemas.errors import DecoderRefuses
 from schemas.work.chunk import ChunkSpec
-from tests.support import clips
-from tests.support.refusals import REFUSED
+from tests.support.media import clips
+from tests.support.media.refusals import REFUSED
 from vaengine.planning.plan import chunk_spec
 
 pytestmark = pytest.mark.skipif(find_spec("decord") is None, reason="decord is made for x86-64 Linux only")

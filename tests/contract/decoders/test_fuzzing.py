@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import CHECKOUT, SHARED
-from tests.support import clips
-from tests.support.file_damage import mutated
+from tests.support.media import clips
+from tests.support.media.file_damage import mutated
 
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "0"))
 PATIENCE_S = 60.0  # for one small file on a busy machine; read undamaged they take less than one
@@ -94,7 +94,9 @@ class Examiner:
     @staticmethod
     def _started() -> subprocess.Popen[str]:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        return subprocess.Popen([sys.executable, "-m", "tests.support.probe_process"], cwd=CHECKOUT, **pipes)
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.support.media.probe_process"], cwd=CHECKOUT, **pipes
+        )
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from actors.probing.probe import probe
 from schemas.media.video import Video
 from schemas.pipelines import PERSON
 from schemas.work.chunk import ChunkSpec, Sampling
-from tests.support import clips
-from tests.support.decoding import EXAMPLES, Backend, Shown, chunks, digest, every_case, whole
+from tests.support.media import clips
+from tests.support.media.decoding import EXAMPLES, Backend, Shown, chunks, digest, every_case, whole
 from vaengine.planning.plan import chunk_spec
 
 RATES = (Fraction(1, 2), Fraction(1), Fraction(5), Fraction(12))

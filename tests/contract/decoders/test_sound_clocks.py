@@ -15,7 +15,7 @@ from actors.probing.audio_probe import AudioStreamProbe
 from actors.probing.probe import StreamChoice, probe
 from schemas.media.audio import SAMPLE_RATE
 from schemas.media.video import Video
-from tests.support import clips
+from tests.support.media import clips
 from vaengine.rendering.audio_writer import AudioWriter
 
 WITHIN_S = 0.003

@@ -18,7 +18,7 @@ from schemas.errors import NoSoundStream, NotAVideo, UnknownCoding
 from schemas.media.audio import SAMPLE_RATE, AudioStream
 from schemas.media.frames import Floats32
 from tests.conftest import SHARED
-from tests.support import clips
+from tests.support.media import clips
 
 MEDIA = SHARED / "media"
 CODINGS: dict[str, dict[str, Any]] = {

@@ -16,8 +16,8 @@ from actors.stores import open_store
 from schemas.media.video import StreamFault, Video
 from schemas.storage.backend import StorageBackend
 from tests.contract.conftest import LOCAL, STORES
-from tests.support.fake_videos import RUN
-from tests.support.sounds import ALONE, CLIP
+from tests.support.stores.fake_videos import RUN
+from tests.support.stores.sounds import ALONE, CLIP
 
 FAULT = StreamFault("poisoned", "its process ended with signal SIGABRT")
 SILENT = replace(CLIP.video, sound=None, sounds=(), is_sound_known=True)

@@ -19,7 +19,7 @@ from schemas.errors import DamagedWeights, UnsuitableWeights, WrongDigest
 from schemas.inference.detections import Detections
 from schemas.settings.settings import ModelSettings, PersonSettings, Settings
 from tests.conftest import SHARED
-from tests.support.networks import (
+from tests.support.media.networks import (
     DANCER,
     DETECT,
     POSE,

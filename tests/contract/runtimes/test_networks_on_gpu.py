@@ -12,7 +12,7 @@ import pytest
 from actors.persons.torch_runtime import GPU_BATCH, TorchRuntime
 from actors.persons.yolo import YoloDetector
 from actors.stages.batching import BatchedDetector, detector_named
-from tests.support.networks import DETECT, POSE, STREET, TALKER, as_batch, pictures, same, settings_for
+from tests.support.media.networks import DETECT, POSE, STREET, TALKER, as_batch, pictures, same, settings_for
 
 pytestmark = [pytest.mark.gpu, pytest.mark.shared]
 

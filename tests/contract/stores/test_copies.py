@@ -15,9 +15,9 @@ from actors.stores import open_store
 from schemas.errors import LeadsOut
 from schemas.pipelines import PERSON
 from tests.contract.conftest import digest
-from tests.support.kept import contents
-from tests.support.place import URLS, Place
-from tests.support.retained import holding
+from tests.support.stores.kept import contents
+from tests.support.stores.place import URLS, Place
+from tests.support.stores.retained import holding
 from vaengine.cli import db_retention
 from vaengine.cli.app import outcome
 from vaengine.execution.projection import project_job

@@ -21,9 +21,9 @@ from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results, current_results
 from schemas.work.job import BatchJob, JobStatus
 from tests.contract.conftest import LOCAL, STORES
-from tests.support.clock import Clock, clock
-from tests.support.fake_videos import RUN, Clip, broken
-from tests.support.retained import faces, persons
+from tests.support.stores.fake_videos import RUN, Clip, broken
+from tests.support.stores.retained import faces, persons
+from tests.support.suite.clock import Clock, clock
 from vaengine.api.annotate import load_annotations
 from vaengine.execution.projection import Projector, project_job
 from vaengine.reporting.store_overview import overview

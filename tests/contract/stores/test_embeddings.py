@@ -20,8 +20,8 @@ from schemas.storage.backend import Embeddings, Identity, Outcome, StorageBacken
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from tests.contract.conftest import STORES, digest
-from tests.support.fake_videos import RUN
-from tests.support.sounds import ALONE, CLIP, SOUND
+from tests.support.stores.fake_videos import RUN
+from tests.support.stores.sounds import ALONE, CLIP, SOUND
 
 KEY = CLIP.key(FACE)
 

@@ -37,7 +37,7 @@ from bench.cases.faces import (
 from schemas.inference.detections import Detections
 from schemas.media.frames import FrameBatch, Pixels
 from schemas.settings.settings import FaceSettings, Settings
-from tests.support.face_packs import describer, detector
+from tests.support.media.face_packs import describer, detector
 
 pytestmark = pytest.mark.filterwarnings("ignore:`estimate` is deprecated")
 shared = pytest.mark.shared

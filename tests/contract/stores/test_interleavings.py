@@ -26,8 +26,8 @@ from schemas.work.job_event import Control
 from schemas.work.manifest import ChunkCommit
 from schemas.work.run import RunInfo
 from tests.contract.conftest import STORES, digest
-from tests.support.clock import Clock, moved_by_hand
-from tests.support.fake_videos import Clip, broken, done
+from tests.support.stores.fake_videos import Clip, broken, done
+from tests.support.suite.clock import Clock, moved_by_hand
 
 CLIPS = (Clip(frames=50), Clip("/clips/pond.mp4", "b", frames=25))  # few, so that moves meet
 HOSTS = ("far", "farther")

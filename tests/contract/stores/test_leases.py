@@ -24,8 +24,8 @@ from schemas.work.job import JobStatus
 from schemas.work.job_event import Control
 from schemas.work.run import RunInfo
 from tests.contract.conftest import digest
-from tests.support.clock import Clock, clock
-from tests.support.fake_videos import RUN, Clip, broken, done
+from tests.support.stores.fake_videos import RUN, Clip, broken, done
+from tests.support.suite.clock import Clock, clock
 
 __all__ = ["clock"]
 CLIP = Clip()

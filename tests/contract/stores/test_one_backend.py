@@ -18,7 +18,7 @@ from actors.stores.database.sqlite_backend import SQLiteStorageBackend
 from actors.stores.files.backend import FileStorageBackend
 from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import StorageBackend
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.stores.fake_videos import RUN, Clip, done
 
 CALLS = StorageBackend.__abstractmethods__
 

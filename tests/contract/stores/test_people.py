@@ -20,9 +20,9 @@ from schemas.storage.people import PIPELINE_OF, PeopleLog, PersonEdit, PersonRef
 from schemas.storage.retention import PersonIn, Pruning
 from schemas.work.chunk import WorkKey
 from tests.contract.conftest import STORES, digest
-from tests.support import people
-from tests.support.fake_videos import Clip
-from tests.support.retained import consistent, kept
+from tests.support.stores import people
+from tests.support.stores.fake_videos import Clip
+from tests.support.stores.retained import consistent, kept
 from vaengine.maintenance import retention
 from vaengine.maintenance.maintenance import check
 from vaengine.maintenance.migration import migrate

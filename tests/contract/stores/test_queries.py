@@ -12,7 +12,7 @@ from actors.stores import open_store
 from schemas.errors import NotFound, UsageError
 from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import Identity, StorageBackend
-from tests.support.asked import Filmed, filmed
+from tests.support.stores.asked import Filmed, filmed
 from vaengine.queries.answers import Answers, answered, collection_of
 from vaengine.queries.explain import explained
 from vaengine.queries.facets import facets_of

@@ -16,8 +16,8 @@ from schemas.work.attempt import CANCELLED, POISONED, Attempt, AttemptState
 from schemas.work.job import BatchJob, JobStatus
 from schemas.work.job_event import Control
 from tests.contract.conftest import STORES, digest
-from tests.support.clock import Clock, clock
-from tests.support.fake_videos import RUN, Clip, broken, done
+from tests.support.stores.fake_videos import RUN, Clip, broken, done
+from tests.support.suite.clock import Clock, clock
 
 __all__ = ["clock"]
 CLIP, OTHER = Clip(), Clip("/clips/pond.mp4", "b")

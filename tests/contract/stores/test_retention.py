@@ -27,8 +27,8 @@ from schemas.storage.retention import FORGOTTEN, Criteria, PersonIn, Pruning, Re
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.job import BatchJob, JobStatus
 from tests.contract.conftest import STORES, digest
-from tests.support.fake_videos import RUN, Clip, done
-from tests.support.retained import AT, WORDS, consistent, holding, identify, kept, others
+from tests.support.stores.fake_videos import RUN, Clip, done
+from tests.support.stores.retained import AT, WORDS, consistent, holding, identify, kept, others
 
 ALPHA, BETA, GAMMA = (
     Clip("/clips/alpha.mp4", "a"),

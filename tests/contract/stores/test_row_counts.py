@@ -11,7 +11,7 @@ from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK
 from schemas.pipelines import PERSON
 from schemas.storage.backend import Outcome, StorageBackend
 from schemas.work.job import JobStatus
-from tests.support.fake_videos import RUN, Clip
+from tests.support.stores.fake_videos import RUN, Clip
 
 CLIP = Clip()
 KEY = CLIP.key(PERSON)

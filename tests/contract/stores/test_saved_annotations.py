@@ -32,7 +32,7 @@ from schemas.annotations.coco import document
 from schemas.errors import InvalidAnnotation
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.storage.backend import StorageBackend
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.stores.fake_videos import RUN, Clip, done
 
 CLIP = Clip()
 KINDS = {

@@ -17,8 +17,8 @@ from schemas.pipelines import FACE, SCENE
 from schemas.storage.backend import Embeddings, Identity, Outcome, StorageBackend
 from schemas.work.job import JobStatus
 from tests.contract.conftest import STORES
-from tests.support.fake_rows import Rows
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.stores.fake_rows import Rows
+from tests.support.stores.fake_videos import RUN, Clip, done
 from vaengine.queries.embedding_matrix import cache_folder, forget_matrices, open_matrices
 from vaengine.queries.scene_similarity import similar_scenes
 from vaengine.queries.similarity import EmbeddingFilter, Reference, similar_faces

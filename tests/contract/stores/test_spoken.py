@@ -21,8 +21,8 @@ from schemas.storage.backend import StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
 from tests.contract.conftest import STORES
-from tests.support.fake_rows import Rows
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.stores.fake_rows import Rows
+from tests.support.stores.fake_videos import RUN, Clip, done
 from vaengine.queries.said import said
 
 NUMBERS = count()

@@ -29,8 +29,8 @@ from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.job import JobStatus
 from schemas.work.manifest import FrameNumbers
 from tests.contract.conftest import LOCAL, STORES, digest
-from tests.support import postgres
-from tests.support.fake_videos import RUN, Clip, broken, done
+from tests.support.servers import postgres
+from tests.support.stores.fake_videos import RUN, Clip, broken, done
 
 CLIP = Clip()
 SCENES, PERSONS = CLIP.key(SCENE), CLIP.key(PERSON)
@@ -633,7 +633,7 @@ WRITER = """
 import sys
 from actors.stores import open_store
 from schemas.pipelines import PERSON
-from tests.support.fake_videos import Clip, RUN
+from tests.support.stores.fake_videos import Clip, RUN
 clip = Clip(frames=100_000)
 key = clip.key(PERSON)
 store = open_store(sys.argv[1])

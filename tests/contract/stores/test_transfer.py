@@ -28,9 +28,10 @@ from schemas.errors import StoreInUse, Unfit
 from schemas.pipelines import SCENE
 from schemas.storage.backend import Identity
 from tests.contract.conftest import STORES, digest
-from tests.support import postgres, stored
-from tests.support.fake_videos import RUN, Clip, done
-from tests.support.kept import execute
+from tests.support.servers import postgres
+from tests.support.stores import stored
+from tests.support.stores.fake_videos import RUN, Clip, done
+from tests.support.stores.kept import execute
 from vaengine.cli.app import outcome
 from vaengine.maintenance.migration import MigrationProgress, differing, migrate, preflight, verify
 

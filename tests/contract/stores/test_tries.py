@@ -17,8 +17,8 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.work.attempt import Attempt, AttemptState
 from tests.contract.conftest import STORES, digest
-from tests.support.clock import Clock, clock
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.stores.fake_videos import RUN, Clip, done
+from tests.support.suite.clock import Clock, clock
 
 __all__ = ["clock"]
 CLIP, OTHER = Clip(), Clip("/clips/pond.mp4", "b")

@@ -11,7 +11,7 @@ from actors.model_files import torchaudio
 from actors.model_files.huggingface import PLDA_OWNER, cache, fetched, is_whole, local_model
 from schemas.errors import DamagedWeights, DownloadFailed, FetchingForbidden, ModelError, NoRoomForModel
 from schemas.settings.models import Hearing
-from tests.support.fake_huggingface import LocalHub, serving
+from tests.support.servers.fake_huggingface import LocalHub, serving
 
 WHISPER = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json", "preprocessor_config.json")
 ALIGN = ("config.json", "preprocessor_config.json", "vocab.json", "tokenizer_config.json")

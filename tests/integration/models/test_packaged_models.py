@@ -23,7 +23,7 @@ from schemas.pipelines import AUDIO, AVAILABLE, FACE, PERSON
 from schemas.settings.layers import flat, layer
 from schemas.settings.settings import Settings
 from tests.conftest import SHARED
-from tests.support import runs
+from tests.support.runs import runs
 from vaengine.cli import app
 from vaengine.demo import CONVERSATION, Shot, View, render_demo_clip
 from vaengine.model_selection.discover import discover_environment

@@ -26,9 +26,9 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.storage.tables import metadata
 from schemas.work.job import JobStatus
-from tests.support import postgres
-from tests.support.clock import ASKED_BY
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.servers import postgres
+from tests.support.stores.fake_videos import RUN, Clip, done
+from tests.support.suite.clock import ASKED_BY
 
 CLIP = Clip()
 SCENES, PERSONS = CLIP.key(SCENE), CLIP.key(PERSON)

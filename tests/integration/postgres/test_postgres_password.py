@@ -16,7 +16,8 @@ from actors.stores import open_store
 from actors.stores.engines.address import without_password
 from schemas.errors import StoreUnreachable
 from schemas.work.job import JobStatus
-from tests.support import clips, postgres
+from tests.support.media import clips
+from tests.support.servers import postgres
 from vaengine import BatchOrchestrator, PostgreSQLStorageBackend, ProgressTracker
 from vaengine.postgres.dump import _server_password
 from vaengine.requests.checkpoint import path_in

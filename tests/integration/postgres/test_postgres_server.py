@@ -25,8 +25,9 @@ from actors.stores import open_store
 from schemas.errors import FolderClosed, ForeignFolder, PostgresFailed, PostgresVersion, StoreFailed
 from schemas.pipelines import PERSON
 from tests.conftest import CHECKOUT
-from tests.support import commands, postgres
-from tests.support.fake_videos import RUN, Clip
+from tests.support.runs import commands
+from tests.support.servers import postgres
+from tests.support.stores.fake_videos import RUN, Clip
 from vaengine.postgres import binaries
 from vaengine.postgres import server as postgres_server
 from vaengine.postgres.account import Account
@@ -342,7 +343,7 @@ def test_without_programs_one_line_says_what_to_install(folder: Path) -> None:
 
 @pytest.mark.long
 def test_the_suites_server_ends_with_its_process_even_if_that_is_killed() -> None:
-    told = "from tests.support import postgres; print(postgres.server_url(), flush=True); input()"
+    told = "from tests.support.servers import postgres; print(postgres.server_url(), flush=True); input()"
     environment = {name: value for name, value in postgres.OUTSIDE.items() if name != postgres.PROVIDED}
     pytest_killed = subprocess.Popen(
         [sys.executable, "-c", told],

@@ -20,7 +20,7 @@ from schemas.errors import EndsItsReader, NotStarted
 from schemas.media.video import Video
 from schemas.pipelines import AUDIO, SCENE
 from schemas.settings.settings import Settings
-from tests.support import clips
+from tests.support.media import clips
 from vaengine.planning.plan import blocks_of, chunks_of, work_keys
 from vaengine.planning.probing import Prober, Probing
 

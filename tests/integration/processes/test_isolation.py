@@ -19,7 +19,8 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import Settings
 from schemas.work.chunk import ChunkSpec
 from schemas.work.messages import ChunkEnd, DetectionsMessage, FramesMessage
-from tests.support import clips, runs
+from tests.support.media import clips
+from tests.support.runs import runs
 from vaengine.planning.plan import chunks_of, work_keys
 
 FAULTS = Path(__file__).parents[2] / "support" / "sitecustomize" / "faults"

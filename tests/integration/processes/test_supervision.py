@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support import commands
+from tests.support.runs import commands
 from vaengine.process.supervisor import MAX_STARTS, is_supervised_command
 
 CHECKOUT = Path(__file__).parents[3]

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support import commands
-from tests.support.terminals import CTRL_C, CTRL_Z, PROMPT, Terminal, with_ffmpeg
+from tests.support.runs import commands
+from tests.support.runs.terminals import CTRL_C, CTRL_Z, PROMPT, Terminal, with_ffmpeg
 from vaengine.process.signals import REPEAT_WINDOW_S
 
 CHECKOUT = Path(__file__).parents[3]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clips import counting
+from tests.support.media.clips import counting
 
 ROOT = Path(__file__).parents[3]
 FILES = (

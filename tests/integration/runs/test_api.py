@@ -30,7 +30,9 @@ from schemas.errors import (
 from schemas.pipelines import PERSON, SCENE
 from schemas.work.job import JobStatus
 from schemas.work.progress import Snapshot
-from tests.support import clips, commands, fake_videos, runs
+from tests.support.media import clips
+from tests.support.runs import commands, runs
+from tests.support.stores import fake_videos
 from vaengine import UsageError, VaengineError, VideoAnnotations, VideoError
 from vaengine.execution.foreground import FinishedVideos
 

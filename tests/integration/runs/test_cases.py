@@ -17,7 +17,7 @@ from actors.probing.probe import probe
 from schemas.errors import Truncated
 from schemas.media.audio import SAMPLE_RATE
 from tests.conftest import SHARED
-from tests.support.in_process import displayed, looked_at
+from tests.support.runs.in_process import displayed, looked_at
 from vaengine.rendering.render import RenderOptions, render
 from vaengine.results.lookup import VideoResults
 

@@ -19,7 +19,7 @@ from cluster.session import Session
 from schemas.settings.settings import Settings
 from schemas.work.chunk import ChunkSpec
 from schemas.work.progress import Worker
-from tests.support import commands, planned
+from tests.support.runs import commands, planned
 from vaengine.backends import node_workers
 from vaengine.backends.chunk_pool import ChunkPool
 from vaengine.backends.resource_requests import ResourceRequests

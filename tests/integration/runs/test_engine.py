@@ -18,7 +18,8 @@ from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK
 from schemas.errors import UsageError
 from schemas.pipelines import PERSON, SCENE
 from schemas.work.job import BatchReport
-from tests.support import clips, runs
+from tests.support.media import clips
+from tests.support.runs import runs
 from vaengine.planning import probing
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from cluster.connection.connect import reachable
 from schemas.pipelines import SCENE
-from tests.support import clips, runs
-from tests.support.runs import Reference
+from tests.support.media import clips
+from tests.support.runs import runs
+from tests.support.runs.runs import Reference
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 

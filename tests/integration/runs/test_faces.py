@@ -21,8 +21,9 @@ from schemas.pipelines import FACE, PERSON
 from schemas.storage.backend import Embeddings
 from schemas.work.chunk import WorkKey
 from tests.conftest import SHARED
-from tests.support import clips, runs
-from tests.support.neural import neural
+from tests.support.media import clips
+from tests.support.media.neural import neural
+from tests.support.runs import runs
 from vaengine.cli.app import outcome
 
 pytestmark = pytest.mark.shared

@@ -20,7 +20,7 @@ from schemas.settings.settings import Settings
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import ChunkSpec
 from schemas.work.retry import RetryPolicy
-from tests.support import commands, planned
+from tests.support.runs import commands, planned
 from vaengine.backends.ray_trials import RayTrialWorkers
 from vaengine.planning.plan import chunks_of, demand_of, work_keys
 from vaengine.planning.suspects import Suspect

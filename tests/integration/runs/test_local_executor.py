@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from schemas.pipelines import PERSON, SCENE
-from tests.support import clips, local_runs
+from tests.support.media import clips
+from tests.support.runs import local_runs
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_no_thread_and_no_process_outlives_a_run(folder: list[Path], tmp_path: P
 
 def test_ray_is_not_even_imported(folder: list[Path], tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from tests.support import local_runs\n"
+        "import sys; from pathlib import Path; from tests.support.runs import local_runs\n"
         f"report = local_runs.run([Path({str(folder[0])!r})], Path({str(tmp_path)!r}), "
         f"pipelines={[SCENE, PERSON]!r}, processes=True)\n"
         "print(report.completed, 'ray' in sys.modules)"

@@ -12,7 +12,8 @@ from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.work.attempt import POISONED, AttemptState
 from schemas.work.progress import Snapshot
 from tests.conftest import SHARED
-from tests.support import clips, local_runs, runs
+from tests.support.media import clips
+from tests.support.runs import local_runs, runs
 from vaengine.execution.engine import Engine
 from vaengine.requests.executor_choice import NONE, ExecutorChoice
 

@@ -13,8 +13,8 @@ import pytest
 from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK
 from schemas.pipelines import PERSON
 from tests.conftest import SHARED
-from tests.support import runs
-from tests.support.neural import POSE, VIDEO, neural
+from tests.support.media.neural import POSE, VIDEO, neural
+from tests.support.runs import runs
 from vaengine.execution.engine import Engine
 
 pytestmark = pytest.mark.shared

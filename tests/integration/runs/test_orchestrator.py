@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import vaengine
-from tests.support import clips, runs
+from tests.support.media import clips
+from tests.support.runs import runs
 from vaengine import BatchOrchestrator, BatchStatus, FileStorageBackend, JobStatus, SQLiteStorageBackend
 from vaengine.requests.checkpoint import path_in
 

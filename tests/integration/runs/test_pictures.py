@@ -25,8 +25,8 @@ from schemas.media.frames import Pixels
 from schemas.media.video import Video
 from schemas.pipelines import PERSON, SCENE
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
-from tests.support import clips
-from tests.support.fake_videos import RUN
+from tests.support.media import clips
+from tests.support.stores.fake_videos import RUN
 from vaengine.planning.plan import chunk_spec
 from vaengine.rendering.render import RenderOptions, RenderProgress, render
 from vaengine.results.lookup import VideoResults, results_of

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from actors.stores import open_store
 from schemas.pipelines import SCENE
-from tests.support import clips, local_runs, runs
-from tests.support.web_server import served
+from tests.support.media import clips
+from tests.support.runs import local_runs, runs
+from tests.support.servers.web_server import served
 from vaengine.rendering.render import render
 from vaengine.results.lookup import results_of
 

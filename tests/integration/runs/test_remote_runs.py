@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from schemas.pipelines import AUDIO, PERSON, SCENE
-from tests.support import clips, commands, local_runs, runs
-from tests.support.object_store import ObjectStore, running
-from tests.support.web_server import WebServer, served
+from tests.support.media import clips
+from tests.support.runs import commands, local_runs, runs
+from tests.support.servers.object_store import ObjectStore, running
+from tests.support.servers.web_server import WebServer, served
 
 PIPELINES = [SCENE, PERSON]
 CHUNKS = {"engine__chunk_seconds": 1.0}

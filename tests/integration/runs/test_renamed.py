@@ -17,7 +17,9 @@ from actors.stores import open_store
 from schemas.pipelines import SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.work.job import BatchReport
-from tests.support import clips, filled, runs
+from tests.support.media import clips
+from tests.support.runs import runs
+from tests.support.stores import filled
 from vaengine.api import job_control
 from vaengine.execution.engine import Engine
 from vaengine.reporting import run_report as reports

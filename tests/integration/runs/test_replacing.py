@@ -24,9 +24,11 @@ from schemas.errors import StoreOutdated, StoreUnreachable, UsageError, WouldRep
 from schemas.pipelines import FACE, PERSON, SCENE
 from schemas.work.job import JobStatus
 from schemas.work.job_event import Control
-from tests.support import clips, filled, runs
-from tests.support.fake_videos import RUN
-from tests.support.heard import Heard
+from tests.support.media import clips
+from tests.support.runs import runs
+from tests.support.runs.heard import Heard
+from tests.support.stores import filled
+from tests.support.stores.fake_videos import RUN
 from vaengine.api.job_control import unpaused
 from vaengine.backends.actor_group import job_finder
 from vaengine.cli import app

@@ -14,9 +14,10 @@ from schemas.annotations.annotation import job_id_for
 from schemas.pipelines import SCENE
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from tests.contract.conftest import digest
-from tests.support import clips, runs
-from tests.support.fake_videos import RUN, done
-from tests.support.kept import contents
+from tests.support.media import clips
+from tests.support.runs import runs
+from tests.support.stores.fake_videos import RUN, done
+from tests.support.stores.kept import contents
 from vaengine.execution.engine import Engine
 from vaengine.execution.projection import project_job
 from vaengine.planning.plan import work_keys

@@ -13,7 +13,8 @@ from schemas.annotations.annotation import LOUDNESS, SCENE_TYPE, VOICE_ACTIVITY,
 from schemas.pipelines import AUDIO, SCENE
 from schemas.work.job import JobStatus
 from tests.conftest import SHARED
-from tests.support import clips, runs
+from tests.support.media import clips
+from tests.support.runs import runs
 
 pytestmark = pytest.mark.shared
 

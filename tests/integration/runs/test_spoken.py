@@ -20,7 +20,7 @@ from schemas.media.audio import SAMPLE_RATE
 from schemas.pipelines import AUDIO
 from schemas.settings.settings import Settings
 from tests.conftest import SHARED
-from tests.support import runs
+from tests.support.runs import runs
 
 pytestmark = [pytest.mark.long, pytest.mark.shared, pytest.mark.timeout(600)]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clips import counting
-from tests.support.kept import CLIP, contents, filled
+from tests.support.media.clips import counting
+from tests.support.stores.kept import CLIP, contents, filled
 from vaengine.cli import app
 
 STORE, RESULTS = "--out=results", "sqlite:///results/batch_processing.db"

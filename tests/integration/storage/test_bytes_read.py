@@ -14,8 +14,8 @@ from actors.probing.probe import probe
 from actors.sources import ranged_file
 from actors.sources.block_cache import BlockCache
 from schemas.media.video import Video
-from tests.support import clips
-from tests.support.web_server import WebServer, served
+from tests.support.media import clips
+from tests.support.servers.web_server import WebServer, served
 from vaengine.planning.plan import chunk_spec
 
 FILLER_UNIT = 12  # nal_unit_type of filler data, ITU-T H.264 table 7-1

@@ -21,9 +21,9 @@ from actors.stores import open_store
 from schemas.errors import FileChanged, NothingMatched, NothingThere, SourceUnavailable, UsageError
 from schemas.pipelines import AUDIO
 from schemas.work.job import BatchReport, VideoOutcome
-from tests.support.fake_rows import Rows
-from tests.support.fake_videos import RUN, Clip
-from tests.support.object_store import BUCKET, ObjectStore, running
+from tests.support.servers.object_store import BUCKET, ObjectStore, running
+from tests.support.stores.fake_rows import Rows
+from tests.support.stores.fake_videos import RUN, Clip
 from vaengine.execution.foreground import publish_report
 from vaengine.execution.projection import project_job
 from vaengine.requests.inputs import Selection, find_files

@@ -17,9 +17,20 @@ import pytest
 
 from actors.stores import open_store
 from schemas.errors import BackupFailed, DumpMissing
-from tests.support import postgres
-from tests.support.fake_videos import RUN
-from tests.support.kept import CLIP, JOB, PERSONS, digest, execute, filled, kinds, sqlite_file, tree, url
+from tests.support.servers import postgres
+from tests.support.stores.fake_videos import RUN
+from tests.support.stores.kept import (
+    CLIP,
+    JOB,
+    PERSONS,
+    digest,
+    execute,
+    filled,
+    kinds,
+    sqlite_file,
+    tree,
+    url,
+)
 from vaengine.cli.app import outcome
 from vaengine.maintenance import maintenance
 from vaengine.postgres.dump import chosen

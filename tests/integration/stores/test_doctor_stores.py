@@ -10,8 +10,8 @@ import pytest
 from actors.stores import open_store
 from actors.stores.engines.address import StoreUrl
 from actors.stores.migrations import HEAD
-from tests.support import postgres
-from tests.support.kept import execute
+from tests.support.servers import postgres
+from tests.support.stores.kept import execute
 from vaengine.doctor.stores import postgres_check, store_check
 
 

@@ -24,7 +24,7 @@ from schemas.errors import StaleEpoch, StoreUnreachable
 from schemas.pipelines import PERSON, SCENE, VERSIONS
 from schemas.storage.backend import StorageBackend
 from schemas.work.job import JobStatus
-from tests.support.fake_videos import RUN, Clip, broken, done
+from tests.support.stores.fake_videos import RUN, Clip, broken, done
 
 CLIP = Clip()
 SCENES, PERSONS = CLIP.key(SCENE), CLIP.key(PERSON)

@@ -20,10 +20,10 @@ from schemas.annotations.annotation import annotation_id
 from schemas.pipelines import FACE
 from schemas.storage.backend import Embeddings, Outcome
 from schemas.work.job import JobStatus
-from tests.support import postgres
-from tests.support.fake_rows import Rows
-from tests.support.fake_videos import RUN, Clip
-from tests.support.kept import execute
+from tests.support.servers import postgres
+from tests.support.stores.fake_rows import Rows
+from tests.support.stores.fake_videos import RUN, Clip
+from tests.support.stores.kept import execute
 from vaengine.maintenance.maintenance import check
 from vaengine.maintenance.migration import migrate, verify
 

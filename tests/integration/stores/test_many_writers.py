@@ -24,8 +24,8 @@ from schemas.storage import tables
 from schemas.storage.backend import StorageBackend
 from schemas.work.job import JobStatus
 from schemas.work.retry import RetryPolicy
-from tests.support import postgres
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.servers import postgres
+from tests.support.stores.fake_videos import RUN, Clip, done
 
 WRITERS, RECORDS, PER_FRAME, CHUNK = 8, 40_000, 2, 1_000
 CLIPS = [

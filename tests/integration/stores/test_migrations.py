@@ -14,10 +14,11 @@ from actors.stores import migrations, open_store
 from actors.stores.database.sqlite_backend import SQLiteStorageBackend
 from schemas.annotations.annotation import canonical_digest
 from schemas.errors import StoreUnreachable
-from tests.support import kept, postgres
-from tests.support.clock import Clock, clock
-from tests.support.fake_videos import RUN
-from tests.support.older_stores import CLIP, JOB, PERSONS, SCENES, at_revision, columns, filled, older
+from tests.support.servers import postgres
+from tests.support.stores import kept
+from tests.support.stores.fake_videos import RUN
+from tests.support.stores.older_stores import CLIP, JOB, PERSONS, SCENES, at_revision, columns, filled, older
+from tests.support.suite.clock import Clock, clock
 
 __all__ = ["clock"]
 

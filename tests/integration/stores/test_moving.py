@@ -20,7 +20,8 @@ from actors.transfer.digest import Digester
 from actors.transfer.endpoints import open_endpoint
 from actors.transfer.unit import WireRow
 from schemas.errors import StoreFailed, Unfit
-from tests.support import postgres, stored
+from tests.support.servers import postgres
+from tests.support.stores import stored
 from vaengine.maintenance.maintenance import check
 from vaengine.maintenance.migration import MigrationProgress, migrate, verify
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from actors.stores import open_store
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
-from tests.support import postgres
-from tests.support.asked import Filmed, filmed
-from tests.support.clock import Clock, clock
+from tests.support.servers import postgres
+from tests.support.stores.asked import Filmed, filmed
+from tests.support.suite.clock import Clock, clock
 from vaengine.queries.answers import collection_of
 from vaengine.queries.collection import Collection, Row
 from vaengine.queries.files_collection import FilesCollection

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.asked import Filmed, filmed
+from tests.support.stores.asked import Filmed, filmed
 from vaengine.queries.collection import Collection
 from vaengine.queries.language.parsing import query_of
 from vaengine.queries.resolve import resolved

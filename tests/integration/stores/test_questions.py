@@ -25,9 +25,9 @@ from schemas.annotations.annotation import (
 )
 from schemas.errors import NotFound
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
-from tests.support import postgres
-from tests.support.fake_rows import Rows
-from tests.support.fake_videos import RUN, Clip, broken, done
+from tests.support.servers import postgres
+from tests.support.stores.fake_rows import Rows
+from tests.support.stores.fake_videos import RUN, Clip, broken, done
 
 CLIPS = [Clip(f"/clips/film{number}.mp4", "0123456789abcdef"[number], 250) for number in range(6)]
 STORES = {

@@ -16,9 +16,9 @@ from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.storage.backend import StorageBackend
 from schemas.storage.retention import FORGOTTEN
 from schemas.work.job import VideoOutcome
-from tests.support.fake_videos import RUN
-from tests.support.place import URLS, Place
-from tests.support.retained import WORDS, consistent, holding
+from tests.support.stores.fake_videos import RUN
+from tests.support.stores.place import URLS, Place
+from tests.support.stores.retained import WORDS, consistent, holding
 from vaengine.cli import db_retention
 from vaengine.cli.app import outcome
 from vaengine.maintenance import erasure_files

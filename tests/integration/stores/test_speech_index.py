@@ -19,8 +19,8 @@ from schemas.annotations.annotation import SPEECH, WORD, Annotation, annotation_
 from schemas.annotations.words import WordSearch
 from schemas.pipelines import AUDIO
 from schemas.storage import tables
-from tests.support import postgres
-from tests.support.fake_rows import Rows
+from tests.support.servers import postgres
+from tests.support.stores.fake_rows import Rows
 
 STORES: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda folder: f"sqlite:///{folder}/speech.db",

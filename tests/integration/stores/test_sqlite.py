@@ -26,7 +26,7 @@ from schemas.errors import DiskFull, StoreUnreachable
 from schemas.pipelines import PERSON, SCENE
 from schemas.storage import tables
 from schemas.work.job import JobStatus
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.stores.fake_videos import RUN, Clip, done
 
 CHECKOUT = Path(__file__).parents[3]
 CLIP = Clip()
@@ -393,7 +393,8 @@ def test_two_processes_may_make_the_same_store_at_once(tmp_path):
         "S; "
         "S(Path('new.db')).open_run(R)"
     )
-    code = f"from tests.support.fake_videos import RUN as R; import os; os.chdir({str(tmp_path)!r}); {code}"
+    ours = "from tests.support.stores.fake_videos import RUN as R"
+    code = f"{ours}; import os; os.chdir({str(tmp_path)!r}); {code}"
     makers = [subprocess.Popen([sys.executable, "-c", code], cwd=CHECKOUT) for _ in range(3)]
     assert [maker.wait() for maker in makers] == [0, 0, 0]
     assert asked(tmp_path / "new.db", "SELECT max(epoch) FROM runs") == [(3,)]
@@ -408,7 +409,7 @@ from pathlib import Path
 from actors.stores.database.sqlite_backend import SQLiteStorageBackend
 from schemas.errors import LeaseLost
 from schemas.pipelines import PERSON
-from tests.support.fake_videos import RUN, Clip
+from tests.support.stores.fake_videos import RUN, Clip
 clip = Clip(); key = clip.key(PERSON); commits = clip.commits(key)
 store = SQLiteStorageBackend(Path(sys.argv[1]))
 epoch = store.open_run(replace(RUN, host=socket.gethostname(), pid=int(sys.argv[2])))
@@ -445,7 +446,7 @@ def test_a_writer_waits_for_another_instead_of_failing(store, path):
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     code = (
-        "import sys; from tests.support.fake_videos import RUN; from pathlib import Path; from "
+        "import sys; from tests.support.stores.fake_videos import RUN; from pathlib import Path; from "
         "actors.stores.database.sqlite_backend "
         "import SQLiteStorageBackend as S;"
     )

@@ -11,9 +11,9 @@ import pytest
 
 from actors.stores import open_store
 from schemas.pipelines import PERSON, SCENE
-from tests.support import postgres
-from tests.support.fake_videos import RUN, broken, done
-from tests.support.kept import (
+from tests.support.servers import postgres
+from tests.support.stores.fake_videos import RUN, broken, done
+from tests.support.stores.kept import (
     CLIP,
     JOB,
     PERSONS,
@@ -27,7 +27,7 @@ from tests.support.kept import (
     tree,
     url,
 )
-from tests.support.older_stores import older
+from tests.support.stores.older_stores import older
 from vaengine.cli.app import outcome
 from vaengine.maintenance import maintenance
 

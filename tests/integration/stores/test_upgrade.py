@@ -19,9 +19,9 @@ import pytest
 from actors.stores import migrations
 from actors.stores.database.sqlite_backend import SQLiteStorageBackend
 from actors.stores.engines import sqlite_backup
-from tests.support import postgres
-from tests.support.kept import digest, execute, filled, server_at_revision
-from tests.support.older_stores import older
+from tests.support.servers import postgres
+from tests.support.stores.kept import digest, execute, filled, server_at_revision
+from tests.support.stores.older_stores import older
 from vaengine.cli.app import outcome
 from vaengine.maintenance import maintenance
 

@@ -16,8 +16,8 @@ from actors.stores import migrations, open_store
 from schemas.errors import NotFound, StoreUnreachable, UsageError
 from schemas.pipelines import PERSON, SCENE
 from schemas.work.run import RunInfo
-from tests.support import postgres
-from tests.support.kept import (
+from tests.support.servers import postgres
+from tests.support.stores.kept import (
     TABLES,
     address,
     contents,
@@ -29,7 +29,7 @@ from tests.support.kept import (
     tree,
     url,
 )
-from tests.support.older_stores import at_revision, older
+from tests.support.stores.older_stores import at_revision, older
 from vaengine.cli.app import outcome
 from vaengine.maintenance import maintenance
 

@@ -6,7 +6,7 @@ import pytest
 
 from schemas import errors
 from schemas.errors import UsageError, VaengineError
-from tests.support.errors import every_error
+from tests.support.suite.errors import every_error
 
 
 def built(kind: type[VaengineError]) -> VaengineError:

@@ -28,7 +28,7 @@ from schemas.pipelines import AUDIO
 from schemas.settings.settings import AudioSettings, Settings
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import WorkKey
-from tests.support import clips
+from tests.support.media import clips
 
 SECOND = SAMPLE_RATE
 

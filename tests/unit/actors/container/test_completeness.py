@@ -19,7 +19,7 @@ from schemas.media.frames import Ints
 from schemas.media.video import FrameIndex, Video
 from schemas.settings.settings import Settings
 from schemas.work.manifest import FrameNumbers
-from tests.support import planned
+from tests.support.runs import planned
 
 
 def recorded(pts: Ints, container: str = "mpegts") -> Video:

@@ -14,7 +14,7 @@ from av.error import InvalidDataError
 from actors.container.container import MAX_BROKEN_READS, demuxed
 from actors.probing.probe import probe
 from schemas.errors import Unreadable
-from tests.support import clips
+from tests.support.media import clips
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 
 from actors.decoding.decoder import ChunkDecoder
 from actors.probing.probe import probe
-from tests.support import clips
+from tests.support.media import clips
 from vaengine.planning.plan import chunk_spec
 
 

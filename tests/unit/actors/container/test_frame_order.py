@@ -15,8 +15,8 @@ from actors.container.frame_order import (
     mpeg2_is_bidirectional,
     mpeg4_is_bidirectional,
 )
-from tests.support import clips
-from tests.support.clips import Coding
+from tests.support.media import clips
+from tests.support.media.clips import Coding
 
 JUDGES = {
     "h264": h264_is_bidirectional,

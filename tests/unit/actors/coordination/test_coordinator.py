@@ -10,7 +10,7 @@ from schemas.settings.settings import Settings
 from schemas.work.attempt import AttemptState
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.progress import Finished, PlannedVideo, Snapshot, Worker
-from tests.support.planned import PERSON_KEY, SCENE_KEY, video
+from tests.support.runs.planned import PERSON_KEY, SCENE_KEY, video
 from vaengine.planning.plan import chunks_of
 
 ANN = Worker("node", "here", 1)

@@ -15,7 +15,7 @@ from actors.faces.model_pack import FacePack, pack_digest
 from actors.faces.onnx_session import FaceNetwork
 from schemas.errors import DamagedWeights, InvalidSetting, UnsuitablePack, WrongDigest
 from schemas.settings.settings import FaceSettings, Settings
-from tests.support.face_packs import describer, detector, scene
+from tests.support.media.face_packs import describer, detector, scene
 
 
 @pytest.fixture

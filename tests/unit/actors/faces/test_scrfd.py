@@ -16,7 +16,7 @@ from actors.faces.onnx_session import FaceNetwork
 from actors.faces.scrfd import LARGE_FACE_PIXELS, SMALL_SIDE, STRIDES, Scrfd, at_least, candidates
 from schemas.inference.detections import Detections
 from schemas.settings.settings import FaceSettings
-from tests.support.face_packs import HALF, detector, scene
+from tests.support.media.face_packs import HALF, detector, scene
 
 ANCHORS = 2
 

@@ -27,8 +27,8 @@ from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.manifest import ChunkCommit
 from schemas.work.messages import ChunkEnd, ChunkFailure, DetectionsMessage
 from schemas.work.run import RunInfo
-from tests.support import planned
-from tests.support.heard import Heard
+from tests.support.runs import planned
+from tests.support.runs.heard import Heard
 from vaengine.planning.plan import chunks_of
 
 SETTINGS = Settings(engine=EngineSettings(chunk_seconds=1.0))

@@ -30,8 +30,8 @@ from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.messages import BlockEnd, ChunkEnd, ChunkFailure, DetectionsMessage
 from schemas.work.run import RunInfo
-from tests.support import planned
-from tests.support.heard import Heard as Told
+from tests.support.runs import planned
+from tests.support.runs.heard import Heard as Told
 from vaengine.planning.plan import blocks_of, chunks_of
 
 SETTINGS = Settings()

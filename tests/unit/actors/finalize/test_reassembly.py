@@ -15,7 +15,7 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import Settings
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.messages import ChunkEnd, ChunkFailure, DetectionsMessage
-from tests.support import planned
+from tests.support.runs import planned
 from vaengine.planning.plan import chunks_of
 
 KEYS = tuple(WorkKey("v", pipeline, "hash") for pipeline in (PERSON, SCENE))

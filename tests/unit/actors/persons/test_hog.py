@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.persons.hog import HogDetector
 from actors.vision.boxes import iou
-from tests.support import clips
+from tests.support.media import clips
 
 
 @pytest.fixture(scope="module")

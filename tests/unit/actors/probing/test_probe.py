@@ -28,7 +28,7 @@ from schemas.errors import (
     VideoError,
 )
 from tests.conftest import SHARED
-from tests.support import clips
+from tests.support.media import clips
 from vaengine.planning import probing as probing_room
 from vaengine.planning.probing import probe_path
 

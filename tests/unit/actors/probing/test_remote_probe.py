@@ -15,8 +15,8 @@ from actors.sources.block_cache import BlockCache
 from schemas.errors import EmptyFile, NotAVideo, SourceUnavailable
 from schemas.media.video import Video
 from tests.conftest import SHARED
-from tests.support import clips
-from tests.support.web_server import WebServer, served
+from tests.support.media import clips
+from tests.support.servers.web_server import WebServer, served
 
 BLOCK_BYTES = 4096
 VARIANTS = [name for name in clips.VARIANTS if name.startswith("h26")] + ["mpeg4_avi_bframes", "mpeg2_ps"]

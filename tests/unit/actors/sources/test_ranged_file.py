@@ -24,7 +24,7 @@ from schemas.errors import (
     SourceUnavailable,
     VideoError,
 )
-from tests.support.web_server import WebServer, served
+from tests.support.servers.web_server import WebServer, served
 
 CONTENT = random.Random(1).randbytes(3 * BLOCK_BYTES + 12345)
 

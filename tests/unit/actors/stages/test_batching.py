@@ -11,7 +11,7 @@ from actors.stages.batching import BatchedDetector, detector_named
 from schemas.inference.detections import Detections
 from schemas.media.frames import FrameBatch
 from schemas.settings.settings import Settings
-from tests.support import clips
+from tests.support.media import clips
 
 SHAPES = [(4, 6), (6, 4), (4, 4)]
 

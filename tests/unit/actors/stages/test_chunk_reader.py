@@ -22,7 +22,7 @@ from schemas.media.frames import Pixels
 from schemas.pipelines import FACE, PERSON
 from schemas.work.chunk import ChunkSpec, Sampling
 from schemas.work.messages import ChunkEnd, FramesMessage
-from tests.support import clips
+from tests.support.media import clips
 from vaengine.planning.plan import chunk_spec
 
 with_decord = pytest.mark.skipif(find_spec("decord") is None, reason="decord is made for x86-64 Linux only")

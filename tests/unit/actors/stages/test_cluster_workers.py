@@ -20,7 +20,7 @@ from schemas.work.chunk import ChunkSpec
 from schemas.work.messages import ChunkEnd, DetectionsMessage, FramesMessage
 from schemas.work.progress import Worker
 from schemas.work.retry import WORKER_LOST
-from tests.support import clips
+from tests.support.media import clips
 from vaengine.planning.plan import chunks_of, work_keys
 
 SETTINGS = Settings.model_validate({"engine": {"chunk_seconds": 1.0}, "person": {"sample_fps": 25}})

@@ -18,7 +18,7 @@ from schemas.settings.settings import Settings
 from schemas.work.chunk import ChunkSpec
 from schemas.work.messages import BlockEnd, ChunkEnd, DetectionsMessage
 from schemas.work.progress import Worker
-from tests.support import clips
+from tests.support.media import clips
 from vaengine.planning.plan import blocks_of, chunks_of, work_keys
 
 SETTINGS = Settings()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from actors.vision.scene_scores import ContentScorer, cuts, downscaled, scene_ranges
 from schemas.settings.settings import SceneSettings
-from tests.support import clips
+from tests.support.media import clips
 
 TWENTY_FIVE = Fraction(25)
 DETECTORS = ("content", "adaptive")

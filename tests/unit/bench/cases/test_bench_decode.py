@@ -17,7 +17,7 @@ from bench.cases.decode import (
     through,
 )
 from bench.fixtures.codings import FRAMES, codings
-from tests.support import clips
+from tests.support.media import clips
 
 
 def test_every_way_gives_the_frames_it_is_timed_for(clip_folder: Path) -> None:

@@ -25,7 +25,8 @@ from cluster.connection.raylets import LocalRaylet
 from cluster.connection.token import Token
 from cluster.connection.versions import Versions, own_versions
 from schemas.errors import ClusterUnreachable
-from tests.support import clips, runs
+from tests.support.media import clips
+from tests.support.runs import runs
 from vaengine.execution.engine import Engine
 from vaengine.requests.executor_choice import EITHER
 from vaengine.requests.running_cluster import found_cluster, require_shared_store

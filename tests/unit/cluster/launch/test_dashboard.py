@@ -12,7 +12,7 @@ import pytest
 import ray
 
 from cluster import launch
-from tests.support import postgres
+from tests.support.servers import postgres
 
 DASHBOARD: dict[str, Any] = json.loads((Path(launch.__file__).parent / "grafana.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]

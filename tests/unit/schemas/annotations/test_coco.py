@@ -13,8 +13,8 @@ from schemas.annotations import coco
 from schemas.annotations.annotation import Annotation, BBox
 from schemas.annotations.categories import LANDMARKS
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
-from tests.support.fake_rows import Rows, sound_alone
-from tests.support.fake_videos import Clip
+from tests.support.stores.fake_rows import Rows, sound_alone
+from tests.support.stores.fake_videos import Clip
 
 CLIP = Clip()
 INFO = {"version": "0.1.0", "configuration": {"threshold": 27.0}}

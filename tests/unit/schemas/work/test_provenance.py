@@ -15,7 +15,7 @@ from actors.stores.rules.states import canonical_states
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.settings.settings import AudioSettings, FaceSettings, PersonSettings, Settings, config_hash
 from schemas.work.provenance import info_of, provenance_of
-from tests.support.fake_videos import Clip
+from tests.support.stores.fake_videos import Clip
 from vaengine.planning.backlog import job_config
 from vaengine.requests.request import RunRequest
 

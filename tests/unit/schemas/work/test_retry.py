@@ -21,7 +21,7 @@ from schemas.work.retry import (
     RetryStrategy,
     kind_of,
 )
-from tests.support.errors import every_error
+from tests.support.suite.errors import every_error
 
 NO_CHANCE = RecoverySettings(jitter=0.0)
 POLICY = RetryPolicy.of(NO_CHANCE)

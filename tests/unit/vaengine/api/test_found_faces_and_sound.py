@@ -17,8 +17,8 @@ from matplotlib.colors import to_hex
 from schemas.annotations import coco
 from schemas.annotations.annotation import FACE_DETECTION, SPEECH, Annotation
 from schemas.pipelines import AUDIO, FACE
-from tests.support.fake_rows import LANDMARKS, Rows, sound_alone
-from tests.support.fake_videos import Clip
+from tests.support.stores.fake_rows import LANDMARKS, Rows, sound_alone
+from tests.support.stores.fake_videos import Clip
 from vaengine.api.notebook_card import FACE_LANES, LANES, NARROWEST, WIDTH
 from vaengine.api.video_annotations import VideoAnnotations
 from vaengine.plotting.video_plot import plot_video

@@ -9,7 +9,7 @@ import pytest
 from actors.stores import open_store
 from schemas.pipelines import PERSON
 from schemas.work.job_event import Control
-from tests.support.fake_videos import RUN, Clip
+from tests.support.stores.fake_videos import RUN, Clip
 from vaengine.api import job_control
 from vaengine.cli.app import outcome
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from actors.stores import open_store
 from schemas.errors import UsageError
-from tests.support.fake_videos import RUN
+from tests.support.stores.fake_videos import RUN
 from vaengine.api.progress_service import ProgressService
 
 

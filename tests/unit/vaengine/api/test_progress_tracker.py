@@ -22,7 +22,7 @@ from schemas.storage.backend import StorageBackend
 from schemas.work.job import BatchJob, BatchReport, BatchStatus, JobStatus, VideoOutcome
 from schemas.work.progress import Snapshot
 from schemas.work.run import RunInfo, StoredBatch
-from tests.support.fake_videos import Clip
+from tests.support.stores.fake_videos import Clip
 from vaengine import BatchOrchestrator, ProgressTracker
 from vaengine.console.output import event
 from vaengine.reporting.batch_progress import progress_of

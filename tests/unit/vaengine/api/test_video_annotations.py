@@ -21,7 +21,7 @@ from schemas.annotations import coco
 from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK, SCENE_TYPE, Annotation, BBox
 from schemas.errors import NotFound, UsageError
 from schemas.pipelines import PERSON, SCENE
-from tests.support.fake_videos import Clip
+from tests.support.stores.fake_videos import Clip
 from vaengine.api.notebook_card import LANES, NARROWEST, WIDTH
 from vaengine.api.video_annotations import VideoAnnotations
 from vaengine.results.annotation_table import COLUMNS

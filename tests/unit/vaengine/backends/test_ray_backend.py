@@ -12,7 +12,7 @@ import pytest
 from actors.stages.stages import ActorNames
 from cluster.inventory import Inventory
 from schemas.pipelines import SCENE
-from tests.support import runs
+from tests.support.runs import runs
 from vaengine.backends import capacity, ray_backend
 from vaengine.backends.capacity import Capacity
 from vaengine.backends.ray_backend import RayBackend

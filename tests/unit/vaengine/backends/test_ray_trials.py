@@ -11,7 +11,7 @@ import pytest
 from actors.stages.stages import ActorNames
 from cluster.placement import Placement
 from schemas.settings.settings import Settings
-from tests.support.planned import PERSON_KEY, video
+from tests.support.runs.planned import PERSON_KEY, video
 from vaengine.backends import ray_trials
 from vaengine.backends.ray_trials import RayTrialWorkers, other_nodes
 from vaengine.planning.plan import chunk_spec

@@ -15,7 +15,7 @@ from schemas.media.frames import Floats32
 from schemas.pipelines import FACE
 from schemas.storage.backend import Embeddings, Outcome
 from schemas.work.job import JobStatus
-from tests.support.fake_videos import RUN, Clip
+from tests.support.stores.fake_videos import RUN, Clip
 from vaengine.cli.app import outcome
 
 UNLIKE = np.eye(8, dtype=np.float32)

@@ -12,9 +12,9 @@ from PIL import Image
 
 from actors.stores import open_store
 from schemas.pipelines import PERSON
-from tests.support.fake_videos import Clip
-from tests.support.people import annotated, run_again
-from tests.support.retained import identify
+from tests.support.stores.fake_videos import Clip
+from tests.support.stores.people import annotated, run_again
+from tests.support.stores.retained import identify
 from vaengine.cli.app import outcome
 from vaengine.cli.render import _plot_of
 

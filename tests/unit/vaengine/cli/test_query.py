@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.asked import Filmed, filmed
+from tests.support.stores.asked import Filmed, filmed
 from vaengine.cli.app import outcome
 
 

@@ -11,7 +11,7 @@ import pytest
 from actors.stores import open_store
 from schemas.pipelines import SCENE
 from schemas.work.run import RunInfo
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.stores.fake_videos import RUN, Clip, done
 from vaengine.cli import app
 from vaengine.maintenance.erasure_files import OVERVIEW_PATTERNS, PICTURE_PATTERNS
 from vaengine.plotting.video_plot import FORMATS

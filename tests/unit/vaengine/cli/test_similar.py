@@ -15,8 +15,8 @@ from schemas.annotations.annotation import annotation_id
 from schemas.pipelines import FACE
 from schemas.storage.backend import Embeddings, Outcome
 from schemas.work.job import JobStatus
-from tests.support.fake_rows import Rows
-from tests.support.fake_videos import RUN, Clip
+from tests.support.stores.fake_rows import Rows
+from tests.support.stores.fake_videos import RUN, Clip
 from vaengine.cli.app import outcome
 
 CLIP = Clip("/clips/talk.mp4", "a")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ClusterUnreachable, HeadLost, UsageError
-from tests.support import runs
+from tests.support.runs import runs
 from vaengine.execution.cluster_return import wait_for_return
 
 ADDRESS = "10.0.0.1:6379"

@@ -13,7 +13,8 @@ from cluster.session import Session
 from schemas.errors import NodeLost
 from schemas.pipelines import SCENE
 from schemas.work.job import JobStatus
-from tests.support import clips, runs
+from tests.support.media import clips
+from tests.support.runs import runs
 from vaengine.execution.engine import Engine
 from vaengine.execution.ray_executor import RayExecutor
 from vaengine.run_loop.stop_request import StoppedEarly, StopRequest

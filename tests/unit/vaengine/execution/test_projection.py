@@ -14,8 +14,8 @@ from schemas.errors import DiskFull
 from schemas.pipelines import AUDIO, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.work.job import JobStatus, PipelineResult
-from tests.support.fake_rows import Rows
-from tests.support.fake_videos import RUN, Clip
+from tests.support.stores.fake_rows import Rows
+from tests.support.stores.fake_videos import RUN, Clip
 from vaengine.execution import result_files
 from vaengine.execution.projection import project_job
 

@@ -18,7 +18,7 @@ from actors.stores.integrity.statistics import Holding, Kind, StoreStatistics, V
 from schemas.annotations.annotation import canonical_digest
 from schemas.errors import BackupFailed, DumpMissing
 from schemas.pipelines import AUDIO, PERSON, SCENE
-from tests.support.fake_videos import Clip
+from tests.support.stores.fake_videos import Clip
 from vaengine.maintenance import maintenance_report as report
 from vaengine.maintenance.maintenance import Backup, SchemaStatus, Upgrade, VacuumResult
 from vaengine.postgres import dump

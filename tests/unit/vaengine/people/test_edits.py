@@ -13,10 +13,10 @@ from actors.stores import open_store
 from schemas.errors import NotFound, PeopleChanged, UsageError
 from schemas.pipelines import PERSON
 from schemas.storage.backend import StorageBackend
-from tests.support import people
-from tests.support.fake_videos import Clip
-from tests.support.people import annotated, run_again
-from tests.support.retained import identify
+from tests.support.stores import people
+from tests.support.stores.fake_videos import Clip
+from tests.support.stores.people import annotated, run_again
+from tests.support.stores.retained import identify
 from vaengine.people import edits
 from vaengine.people.edits import merge_persons, name_person, split_person, undo_edit
 from vaengine.people.resolution import Resolution

@@ -13,8 +13,8 @@ from actors.stores import open_store
 from schemas.annotations.annotation import FACE_IDENTITY, Annotation
 from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.storage.backend import StorageBackend
-from tests.support.fake_videos import Clip
-from tests.support.people import annotated
+from tests.support.stores.fake_videos import Clip
+from tests.support.stores.people import annotated
 from vaengine.people.edits import name_person
 from vaengine.people.naming import ascii_text, with_names
 from vaengine.people.targets import LabelTarget

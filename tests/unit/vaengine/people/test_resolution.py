@@ -12,9 +12,9 @@ from actors.stores import open_store
 from schemas.errors import NotFound
 from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.storage.backend import StorageBackend
-from tests.support.fake_videos import Clip
-from tests.support.people import annotated, run_again
-from tests.support.retained import identify
+from tests.support.stores.fake_videos import Clip
+from tests.support.stores.people import annotated, run_again
+from tests.support.stores.retained import identify
 from vaengine.people.edits import merge_persons, name_person, split_person
 from vaengine.people.resolution import ResolvedPerson, resolve
 from vaengine.people.targets import LabelTarget, Target, target_of

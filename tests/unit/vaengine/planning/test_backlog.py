@@ -7,8 +7,8 @@ from pathlib import Path
 
 from actors.stores import open_store
 from schemas.work.job import JobStatus
-from tests.support import runs
-from tests.support.fake_videos import RUN, Clip
+from tests.support.runs import runs
+from tests.support.stores.fake_videos import RUN, Clip
 from vaengine.planning.backlog import Backlog
 from vaengine.planning.probing import ProbedVideo
 

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.errors import NotAVideo
 from schemas.media.video import is_named_after
-from tests.support.fake_videos import Clip
+from tests.support.stores.fake_videos import Clip
 from vaengine.planning.content_match import identified
 from vaengine.planning.probing import ProbedVideo
 

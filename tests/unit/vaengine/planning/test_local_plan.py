@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.inventory import Inventory
-from tests.support import runs
+from tests.support.runs import runs
 from vaengine.backends.local import ordered, worker_count
 from vaengine.planning import local_plan
 from vaengine.planning.backlog import RemainingWork

@@ -12,7 +12,7 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import EngineSettings, PersonSettings, Settings
 from schemas.work.chunk import WorkKey
 from schemas.work.manifest import ManifestLine
-from tests.support.planned import PERSON_KEY, SCENE_KEY, video
+from tests.support.runs.planned import PERSON_KEY, SCENE_KEY, video
 from vaengine.planning import plan
 
 

@@ -11,8 +11,8 @@ import pytest
 from actors.stores import open_store
 from schemas.errors import StoreUnreachable
 from schemas.pipelines import SCENE
-from tests.support import runs
-from tests.support.fake_videos import RUN, Clip
+from tests.support.runs import runs
+from tests.support.stores.fake_videos import RUN, Clip
 from vaengine.planning import preflight as preflight_room
 from vaengine.planning import probing
 from vaengine.planning.preflight import preflight

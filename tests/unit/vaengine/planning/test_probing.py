@@ -9,7 +9,7 @@ import pytest
 
 from schemas.errors import StoreUnreachable
 from schemas.media.video import Video
-from tests.support.fake_videos import Clip
+from tests.support.stores.fake_videos import Clip
 from vaengine.planning import probing
 from vaengine.planning.probing import MAX_PROBERS, ProbedVideo, Probing
 

@@ -8,7 +8,8 @@ import pytest
 
 from schemas.errors import NoRoom
 from schemas.pipelines import PERSON, SCENE
-from tests.support import clips, runs
+from tests.support.media import clips
+from tests.support.runs import runs
 from vaengine.execution.engine import Engine
 from vaengine.planning import dry_run
 

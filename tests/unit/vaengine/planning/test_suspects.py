@@ -10,7 +10,7 @@ import pytest
 
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.chunk import ChunkSpec
-from tests.support.planned import PERSON_KEY, SCENE_KEY, video
+from tests.support.runs.planned import PERSON_KEY, SCENE_KEY, video
 from vaengine.planning.plan import chunk_spec
 from vaengine.planning.suspects import MAX_UNTRIED_PER_SANDBOX, by_chunk, few, suspect_of
 

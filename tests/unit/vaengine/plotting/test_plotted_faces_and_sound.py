@@ -14,10 +14,10 @@ from schemas.annotations.annotation import Annotation
 from schemas.errors import UsageError
 from schemas.pipelines import AUDIO
 from schemas.work.job import JobStatus, PipelineResult
-from tests.support.fake_rows import Rows, sound_alone
-from tests.support.fake_videos import Clip
-from tests.support.plotted import rows as seen_rows
-from tests.support.plotted import texts_of
+from tests.support.stores.fake_rows import Rows, sound_alone
+from tests.support.stores.fake_videos import Clip
+from tests.support.stores.plotted import rows as seen_rows
+from tests.support.stores.plotted import texts_of
 from vaengine.plotting.audio_panels import MAX_LABELS
 from vaengine.plotting.video_plot import picture_bytes, plot_results, plot_video
 from vaengine.rendering.render import render

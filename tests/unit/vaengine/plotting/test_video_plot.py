@@ -20,8 +20,8 @@ from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound, UsageError
 from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import StorageBackend
-from tests.support.fake_videos import RUN, Clip, broken, done
-from tests.support.plotted import box, rows, texts_of
+from tests.support.stores.fake_videos import RUN, Clip, broken, done
+from tests.support.stores.plotted import box, rows, texts_of
 from vaengine.plotting.batch_plot import MAX_ROWS, draw, plot_batch, quantities_of
 from vaengine.plotting.batch_tally import Tally, VideoTally, tally
 from vaengine.plotting.figure import wrapped

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.annotations.annotation import WORD, Annotation
 from schemas.annotations.words import WordSearch, words_of
-from tests.support.fake_rows import Rows
+from tests.support.stores.fake_rows import Rows
 from vaengine.queries.said import matches_in, word_times
 
 ROWS = Rows()

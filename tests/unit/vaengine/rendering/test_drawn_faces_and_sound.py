@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.annotations.annotation import FACE_DETECTION, Annotation
 from schemas.annotations.subtitles import Cue
-from tests.support.fake_rows import LANDMARKS, Rows
+from tests.support.stores.fake_rows import LANDMARKS, Rows
 from vaengine.rendering.face_overlay import FaceOverlay, label
 from vaengine.rendering.frame_composer import FrameComposer, SceneContent
 from vaengine.rendering.strip_layout import StripLayout

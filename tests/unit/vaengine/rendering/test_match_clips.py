@@ -24,9 +24,9 @@ from schemas.pipelines import FACE
 from schemas.storage.backend import Outcome, StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
-from tests.support import clips
-from tests.support.fake_rows import Rows
-from tests.support.fake_videos import RUN
+from tests.support.media import clips
+from tests.support.stores.fake_rows import Rows
+from tests.support.stores.fake_videos import RUN
 from vaengine.queries.match import Match
 from vaengine.rendering import contact_sheet as sheets
 from vaengine.rendering.contact_sheet import SheetLayout, font, shortened, wrapped, write_contact_sheet

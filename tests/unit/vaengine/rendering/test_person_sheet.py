@@ -16,7 +16,7 @@ from actors.probing.probe import probe
 from schemas.annotations.annotation import BBox
 from schemas.errors import UsageError
 from schemas.media.video import Video
-from tests.support.fake_rows import Rows
+from tests.support.stores.fake_rows import Rows
 from vaengine.people.portraits import Portrait, best
 from vaengine.people.sheet_rows import SheetRow
 from vaengine.rendering.person_sheet import (
@@ -135,7 +135,7 @@ def test_the_largest_and_surest_faces_are_taken_in_turns_some_time_apart() -> No
 
 
 def test_of_a_track_the_head_is_shown() -> None:
-    from tests.support.fake_videos import Clip
+    from tests.support.stores.fake_videos import Clip
 
     clip = Clip()
     (row,) = clip.boxes(clip.key("person_tracking"), 3, 1, "person_0001", per_frame=1)

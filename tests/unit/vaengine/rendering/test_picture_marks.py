@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from schemas.errors import UsageError
 from schemas.pipelines import PERSON
 from schemas.work.job import JobStatus, PipelineResult
-from tests.support.fake_videos import Clip
-from tests.support.plotted import rows
+from tests.support.stores.fake_videos import Clip
+from tests.support.stores.plotted import rows
 from vaengine.plotting.video_plot import FORMATS, picture_bytes, plot_video
 from vaengine.rendering.frame_composer import BoxFilter
 from vaengine.rendering.output_file import check_target

@@ -20,7 +20,7 @@ from schemas.annotations.annotation import PERSON_DETECTION, Annotation, BBox
 from schemas.errors import UsageError
 from schemas.media.video import FrameIndex, Video
 from schemas.pipelines import PERSON
-from tests.support.fake_rows import Rows
+from tests.support.stores.fake_rows import Rows
 from vaengine.rendering.frame_composer import BoxFilter, FrameComposer, SceneContent
 from vaengine.rendering.output_file import check_target, whole_file
 from vaengine.rendering.person_overlay import Overlay, label

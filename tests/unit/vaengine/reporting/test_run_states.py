@@ -26,7 +26,7 @@ from schemas.work.attempt import PipelineStart
 from schemas.work.job import BatchJob, BatchStatus, JobStatus
 from schemas.work.progress import Snapshot
 from schemas.work.run import RunInfo, StoredBatch
-from tests.support.fake_videos import Clip, done
+from tests.support.stores.fake_videos import Clip, done
 from vaengine.api.orchestrator import BatchOrchestrator
 from vaengine.maintenance import cleanup
 from vaengine.maintenance.cleanup import clean

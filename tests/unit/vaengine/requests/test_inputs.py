@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import NothingMatched, UsageError
-from tests.support.runs import video_paths
+from tests.support.runs.runs import video_paths
 from vaengine.requests.inputs import FoundFiles, Selection, find_files, fits, left_alone_text
 
 

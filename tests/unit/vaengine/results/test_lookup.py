@@ -16,7 +16,7 @@ from schemas.media.video import Video
 from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.work.job import JobStatus, PipelineResult
-from tests.support.fake_videos import RUN, Clip, broken, done
+from tests.support.stores.fake_videos import RUN, Clip, broken, done
 from vaengine.api.annotate import load_annotations
 from vaengine.results.lookup import check_unchanged, jobs_of, one_beginning_with, results_of
 

@@ -13,7 +13,7 @@ from actors.coordination.holders import SilentWorker
 from schemas.pipelines import SCENE
 from schemas.work.attempt import Token
 from schemas.work.progress import Snapshot, Worker, WorkerCall
-from tests.support import runs
+from tests.support.runs import runs
 from vaengine.run_loop.batch_run import BatchRun
 from vaengine.run_loop.evictions import PATIENCE, StuckPass, evictions
 from vaengine.run_loop.run_loop import RunLoop

@@ -7,7 +7,7 @@ from schemas.settings.settings import Settings
 from schemas.work.attempt import AttemptState
 from schemas.work.chunk import ChunkSpec
 from schemas.work.retry import RetryPolicy
-from tests.support.planned import PERSON_KEY, video
+from tests.support.runs.planned import PERSON_KEY, video
 from vaengine.planning.plan import chunk_spec
 from vaengine.planning.suspects import Suspect
 from vaengine.run_loop.isolation_pool import IsolationPool

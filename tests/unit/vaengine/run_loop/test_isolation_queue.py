@@ -13,7 +13,7 @@ from schemas.work.attempt import AttemptState
 from schemas.work.chunk import ChunkSpec
 from schemas.work.messages import ChunkFailure
 from schemas.work.retry import Backoff, RetryPolicy, RetryStrategy
-from tests.support.planned import PERSON_KEY, SCENE_KEY, video
+from tests.support.runs.planned import PERSON_KEY, SCENE_KEY, video
 from vaengine.planning.plan import chunk_spec
 from vaengine.planning.suspects import Suspect
 from vaengine.run_loop.isolation_queue import (

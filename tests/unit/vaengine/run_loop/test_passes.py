@@ -14,7 +14,7 @@ import pytest
 
 from schemas.pipelines import SCENE
 from schemas.work.chunk import WorkKey
-from tests.support import runs
+from tests.support.runs import runs
 from vaengine.backends.dataset import PassAbandoned, callback_of
 from vaengine.planning.backlog import RemainingWork
 from vaengine.run_loop.batch_run import BatchRun

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.annotations.annotation import FACE_DETECTION, Annotation
-from tests.support.fake_rows import Rows
-from tests.support.plotted import box
+from tests.support.stores.fake_rows import Rows
+from tests.support.stores.plotted import box
 from vaengine.results.presence_intervals import Run
 from vaengine.timeline.colour_assignment import Colours, assigned, palette
 from vaengine.timeline.palette import COLOURS, NO_TRACK, TONES, colour_of

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fake_rows import Rows
+from tests.support.stores.fake_rows import Rows
 from vaengine.timeline.lanes import (
     Bar,
     Track,

@@ -11,7 +11,7 @@ from actors.stores.encoding.annotation_forms import annotations_given
 from schemas.annotations.coco import document
 from schemas.errors import InvalidAnnotation
 from schemas.pipelines import PERSON
-from tests.support.fake_videos import Clip
+from tests.support.stores.fake_videos import Clip
 
 CLIP = Clip()
 KEY = CLIP.key(PERSON)

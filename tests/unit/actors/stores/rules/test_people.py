@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.stores.rules.people import PeopleErasure, effective, erased, people_of, redoable, undoable
 from schemas.storage.people import EditAction, PeopleLog, PersonEdit
-from tests.support.people import edit, log_with, merged, named, reference, split, undo
+from tests.support.stores.people import edit, log_with, merged, named, reference, split, undo
 
 FACES = [reference(f"face_{n:04d}", video) for video in "ab" for n in (1, 2, 3)]
 ANNA, BOB, CLEO = "p-anna", "p-bob", "p-cleo"

@@ -14,9 +14,9 @@ from actors.stores.rules.person_matching import Candidate, candidates_of, found_
 from schemas.annotations.annotation import PERSON_DETECTION, SPEAKER, Annotation, BBox
 from schemas.storage.backend import Embeddings
 from schemas.storage.people import PersonReference
-from tests.support.fake_rows import Rows
-from tests.support.fake_videos import Clip
-from tests.support.people import reference
+from tests.support.stores.fake_rows import Rows
+from tests.support.stores.fake_videos import Clip
+from tests.support.stores.people import reference
 
 KEY = Clip().key()
 

@@ -13,9 +13,9 @@ from actors.stores import open_store
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.work.job import BatchReport, VideoOutcome
-from tests.support import postgres
-from tests.support.fake_videos import RUN, Clip
-from tests.support.retained import identify, kept
+from tests.support.servers import postgres
+from tests.support.stores.fake_videos import RUN, Clip
+from tests.support.stores.retained import identify, kept
 from vaengine.execution.projection import project_job
 from vaengine.reporting.run_report import write_report
 from vaengine.requests.checkpoint import FORMAT

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.support import commands
+from tests.support.runs import commands
 
 CTRL_C, CTRL_Z = "\x03", "\x1a"
 CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

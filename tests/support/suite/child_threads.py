@@ -1,7 +1,7 @@
 """Child processes as threads of this one: a start without imports, for tests that lose none.
 
 Files are always probed by threads, but in tests marked `child_processes` and by commands that are installed.
-What decodes and detects is a thread where a run of a test says so (`tests.support.runs`).
+What decodes and detects is a thread where a run of a test says so (`tests.support.runs.runs`).
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.storage.backend import Embeddings, Identity, StorageBackend
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.job_event import Control
-from tests.support import people
-from tests.support.fake_rows import Rows
-from tests.support.fake_videos import RUN, Clip, broken, done
+from tests.support.stores import people
+from tests.support.stores.fake_rows import Rows
+from tests.support.stores.fake_videos import RUN, Clip, broken, done
 
 GARDEN, KITCHEN, EMPTY = (
     Clip("/clips/garden.mp4", "a"),

@@ -25,7 +25,7 @@ from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.storage.backend import Embeddings, Identity, Outcome, StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.stores.fake_videos import RUN, Clip, done
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 FRAMES = 10

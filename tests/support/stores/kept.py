@@ -20,8 +20,8 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import Embeddings, Identity, StorageBackend
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.run import RunInfo
-from tests.support import postgres
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.servers import postgres
+from tests.support.stores.fake_videos import RUN, Clip, done
 from vaengine.maintenance import maintenance
 
 CLIP = Clip()

@@ -27,7 +27,7 @@ from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.storage.backend import Outcome
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
-from tests.support.fake_videos import RUN, Clip
+from tests.support.stores.fake_videos import RUN, Clip
 
 PIPELINES = {
     SCENE_TYPE: SCENE,

@@ -1,4 +1,4 @@
-"""A Ray cluster over several hosts of `tests.support.hosts`, and the command on one of them."""
+"""A Ray cluster over several hosts of `tests.support.servers.hosts`, and the command on one of them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import psutil
 
-from tests.support.commands import VAENGINE
-from tests.support.hosts import Host, Hosts, hosts
+from tests.support.runs.commands import VAENGINE
+from tests.support.servers.hosts import Host, Hosts, hosts
 
 START_SECONDS: Final = 400.0  # of one node, on two busy cores
 GCS_PORT: Final = 6379

@@ -9,7 +9,7 @@ import numpy as np
 
 from schemas.media.audio import AudioStream
 from schemas.media.video import FrameIndex, Video
-from tests.support.fake_videos import Clip
+from tests.support.stores.fake_videos import Clip
 
 CLIP = Clip()
 SOUND = AudioStream(1, "aac", 44100, 2, Fraction(1, 44100), -1024, 441000, missing_s=0.25)

@@ -14,7 +14,7 @@ from schemas.annotations.annotation import canonical_digest
 from schemas.pipelines import PERSON, SCENE
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.job_event import Control
-from tests.support.fake_videos import RUN, Clip, done
+from tests.support.stores.fake_videos import RUN, Clip, done
 
 CLIP = Clip()
 SCENES, PERSONS = CLIP.key(SCENE), CLIP.key(PERSON)

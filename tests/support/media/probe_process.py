@@ -1,8 +1,8 @@
 """A process that looks into files one by one, as a run would, and says what came of each; whoever started it
 outlives its death.
 
-`python -m tests.support.probe_process`: a path a line on standard input, a JSON object a line on standard
-output.
+`python -m tests.support.media.probe_process`: a path a line on standard input, a JSON object a line on
+standard output.
 """
 
 from __future__ import annotations

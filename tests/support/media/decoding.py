@@ -17,8 +17,8 @@ from actors.decoding.decord_decoder import DecordDecoder
 from actors.probing.probe import probe
 from schemas.media.frames import Pixels
 from schemas.media.video import Video
-from tests.support import clips
-from tests.support.refusals import REFUSED
+from tests.support.media import clips
+from tests.support.media.refusals import REFUSED
 from vaengine.planning.plan import chunk_spec
 
 Backend = type[ChunkDecoder] | type[DecordDecoder]

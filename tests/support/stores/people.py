@@ -13,8 +13,8 @@ from schemas.annotations.annotation import Annotation, BBox
 from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.storage.backend import StorageBackend
 from schemas.storage.people import EditAction, PeopleLog, PersonEdit, PersonReference, Sample
-from tests.support.fake_videos import RUN, Clip, done
-from tests.support.retained import ROWS, kept
+from tests.support.stores.fake_videos import RUN, Clip, done
+from tests.support.stores.retained import ROWS, kept
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -66,7 +66,7 @@ def log_with(references: Iterable[PersonReference], *edits: PersonEdit) -> Peopl
 
 
 def annotated(store: StorageBackend, *clips: Clip, pipelines: Iterable[str] = (PERSON, FACE, AUDIO)) -> None:
-    """Complete results whose rows are those of `tests.support.retained`."""
+    """Complete results whose rows are those of `tests.support.stores.retained`."""
     for clip in clips:
         kept(store, clip, *(clip.key(name) for name in pipelines))
 

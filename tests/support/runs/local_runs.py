@@ -1,7 +1,7 @@
 """Runs of the real engine without Ray: the same plan, chunks, finalizer and store, about a second each.
 
-`local_runs.run(paths, out, pipelines=..., scene__threshold=..., ...)` takes what `tests.support.runs.run`
-takes and returns the same report; `digest` and `rows` read the store. No fixture is needed, and nothing is
+`local_runs.run(paths, out, pipelines=..., scene__threshold=..., ...)` takes what `runs.run` beside it takes
+and returns the same report; `digest` and `rows` read the store. No fixture is needed, and nothing is
 left running.
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 
 from schemas.work.job import BatchReport
 from schemas.work.progress import Snapshot
-from tests.support import runs
-from tests.support.child_threads import child_threads
-from tests.support.runs import digest, rows, sqlite
+from tests.support.runs import runs
+from tests.support.runs.runs import digest, rows, sqlite
+from tests.support.suite.child_threads import child_threads
 from vaengine.execution.engine import Engine
 from vaengine.requests.executor_choice import NONE
 

@@ -15,7 +15,7 @@ from schemas.settings.layers import configured, layer
 from schemas.settings.settings import Settings
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchReport
-from tests.support.child_threads import child_threads
+from tests.support.suite.child_threads import child_threads
 from vaengine.execution.engine import Engine
 from vaengine.requests.executor_choice import NONE, ClusterOption
 from vaengine.requests.inputs import find_files
@@ -54,7 +54,7 @@ def request(
 
 
 def run(paths: Sequence[Path], out: Path, *, processes: bool = False, **told: Any) -> BatchReport:
-    """One run from this process: on Ray where the test needs it, else without (`tests.support.lanes`).
+    """One run from this process: on Ray where the test needs it, else without (`tests.support.suite.lanes`).
 
     With `processes`, child processes are processes, which may be lost, and not threads.
     """

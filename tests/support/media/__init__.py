@@ -1,0 +1,1 @@
+"""Clips that are rendered for tests, damaged files, small models, and what reads them."""

@@ -1,0 +1,1 @@
+"""Runs of the engine and of the command, and terminals around them."""

@@ -1,0 +1,1 @@
+"""Stores and rows as runs and older versions leave them."""
