@@ -19,7 +19,7 @@ from schemas.work.messages import ChunkFailure
 from schemas.work.progress import Finished, PlannedVideo, Worker
 from schemas.work.run import RunInfo
 
-TITLE = "Keeping run_jobs"
+TITLE = "Keeping account"
 FEW, MANY = 1_000, 10_000
 PIPELINES: Final = ("scene_detection", "person_tracking")
 CHUNKS: Final = 4  # of each job
