@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import vaengine
 from actors.stores import open_store
+from schemas.errors import UsageError
 from schemas.pipelines import PERSON
 from tests.support.stores.fake_videos import Clip
 from tests.support.stores.people import annotated, run_again
@@ -170,3 +172,19 @@ def test_a_plot_is_drawn_again_with_the_name(out: Path, person: Command) -> None
         with closing(open_store(f"sqlite:///{out}/batch_processing.db")) as store:
             marks.append(_plot_of(store, "alpha").mark)
     assert marks[0] == marks[2] != marks[1]
+
+
+def test_a_query_knows_persons_by_name_and_faces_by_likeness(person: Command, out: Path) -> None:
+    person("name", "alpha.mp4:face_0001", "Anna")
+    named = vaengine.query({"find": {"kind": "face", "person": "anna"}}, out=out)
+    assert {match.video_id for match in named} == {ALPHA.video_id}
+    assert len(named) > 0
+    with pytest.raises(UsageError, match="did you mean Anna"):
+        vaengine.query({"find": {"kind": "face", "person": "Ana"}}, out=out)
+    alike = vaengine.query({"find": {"kind": "face", "similar": {"annotation": "alpha:face_0001"}}}, out=out)
+    assert [match.score for match in alike] == sorted((match.score for match in alike), reverse=True)
+    assert len(alike) > 0
+    with pytest.raises(UsageError, match=r"no picture file gone\.png"):
+        vaengine.query({"find": {"kind": "face", "similar": {"image": "gone.png"}}}, out=out)
+    with pytest.raises(UsageError, match="a scene is like a scene"):
+        vaengine.query({"find": {"kind": "scene", "similar": {"image": "gone.png"}}}, out=out)
