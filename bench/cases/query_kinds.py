@@ -19,9 +19,9 @@ from actors.stores.sql.dialect import is_postgresql
 from bench.fixtures.asked_collection import MODEL, face_like, word
 from schemas.media.frames import Floats32
 from schemas.storage import tables
-from vaengine.queries.embedding_matrix import open_matrices
 from vaengine.queries.said import said
-from vaengine.queries.similarity import Reference, similar_faces
+from vaengine.queries.similarity.embedding_matrix import open_matrices
+from vaengine.queries.similarity.faces import Reference, similar_faces
 
 COUNT: Final = 10  # answers of likeness
 PERSON: Final = 3  # whose likeness is asked for

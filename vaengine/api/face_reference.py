@@ -16,7 +16,7 @@ from schemas.media.frames import Pixels
 from schemas.pipelines import FACE
 from schemas.settings.layers import Given
 from schemas.settings.settings import Settings
-from vaengine.queries.similarity import Reference
+from vaengine.queries.similarity.faces import Reference
 from vaengine.requests.run_options import RunOptions, batch_file, fitted_as_before, resolved
 
 BORDER_SHARE: Final = 0.5  # of the longer side, grey around a picture in which no face was found: a tight cut

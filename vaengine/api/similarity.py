@@ -12,12 +12,10 @@ from schemas.errors import UsageError
 from schemas.paths import is_url
 from schemas.storage.backend import StorageBackend
 from vaengine.api.face_reference import face_reference, face_settings
-from vaengine.queries.embedding_matrix import cache_folder, open_matrices
 from vaengine.queries.language.document import Similar
 from vaengine.queries.match import Match
-from vaengine.queries.matrix_files import EmbeddingMatrix
-from vaengine.queries.scene_similarity import SCENE_NAME, similar_scenes
-from vaengine.queries.similarity import (
+from vaengine.queries.similarity.embedding_matrix import cache_folder, open_matrices
+from vaengine.queries.similarity.faces import (
     DEFAULT_COUNT,
     KINDS,
     EmbeddingFilter,
@@ -25,7 +23,9 @@ from vaengine.queries.similarity import (
     matrix_of,
     similar_faces,
 )
-from vaengine.queries.stored_reference import stored_reference
+from vaengine.queries.similarity.matrix_files import EmbeddingMatrix
+from vaengine.queries.similarity.scenes import SCENE_NAME, similar_scenes
+from vaengine.queries.similarity.stored_reference import stored_reference
 from vaengine.requests.run_options import RunOptions
 from vaengine.results.lookup import jobs_of
 

@@ -25,7 +25,7 @@ from vaengine.console.units import bytes_in, counted, duration_of, size
 from vaengine.maintenance import erasure_files
 from vaengine.maintenance.result_folders import RemovalPlan, ResultFolders
 from vaengine.people.resolution import Resolution, ResolvedPerson
-from vaengine.queries.embedding_matrix import forget_matrices
+from vaengine.queries.similarity.embedding_matrix import forget_matrices
 from vaengine.requests.store_location import shown
 from vaengine.results.lookup import jobs_of
 

@@ -19,10 +19,10 @@ from schemas.work.job import JobStatus
 from tests.contract.conftest import STORES
 from tests.support.stores.fake_rows import Rows
 from tests.support.stores.fake_videos import RUN, Clip, done
-from vaengine.queries.embedding_matrix import cache_folder, forget_matrices, open_matrices
-from vaengine.queries.scene_similarity import similar_scenes
-from vaengine.queries.similarity import EmbeddingFilter, Reference, similar_faces
-from vaengine.queries.stored_reference import stored_reference
+from vaengine.queries.similarity.embedding_matrix import cache_folder, forget_matrices, open_matrices
+from vaengine.queries.similarity.faces import EmbeddingFilter, Reference, similar_faces
+from vaengine.queries.similarity.scenes import similar_scenes
+from vaengine.queries.similarity.stored_reference import stored_reference
 
 CLIPS = [Clip(f"/clips/face{number}.mp4", "0123456789abcdef"[number], 250) for number in range(3)]
 FACES, SIZE = 20, 16

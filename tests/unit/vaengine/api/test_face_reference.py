@@ -14,8 +14,8 @@ from schemas.settings.settings import Settings
 from vaengine.api import face_reference as references
 from vaengine.api.face_reference import chosen_face, face_reference, read_picture, require_embedder
 from vaengine.api.similarity import SimilarityRequest, require_embeddings, require_model
-from vaengine.queries.matrix_files import EmbeddingMatrix
-from vaengine.queries.similarity import Reference
+from vaengine.queries.similarity.faces import Reference
+from vaengine.queries.similarity.matrix_files import EmbeddingMatrix
 
 SCRFD = Settings.model_validate(
     {"face": {"detector": "scrfd", "pack": "/packs/buffalo", "pack_sha256": "ab" * 32}}

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from schemas.annotations.annotation import FACE_DETECTION, FACE_IDENTITY
 from schemas.media.frames import Floats, Floats32, Ints
 from vaengine.queries.match import Match
-from vaengine.queries.matrix_files import EmbeddingMatrix
+from vaengine.queries.similarity.matrix_files import EmbeddingMatrix
 
 DEFAULT_COUNT: Final = 10
 PAGE_ROWS: Final = 8_192  # that are compared at once where only some rows are asked for

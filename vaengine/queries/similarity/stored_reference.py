@@ -13,8 +13,8 @@ from schemas.annotations.annotation import FACE_DETECTION, FACE_IDENTITY
 from schemas.errors import NotFound, UsageError
 from schemas.media.frames import Floats32, Ints
 from schemas.storage.backend import StorageBackend
-from vaengine.queries.matrix_files import EmbeddingMatrix
-from vaengine.queries.similarity import Mask, Reference
+from vaengine.queries.similarity.faces import Mask, Reference
+from vaengine.queries.similarity.matrix_files import EmbeddingMatrix
 from vaengine.results.lookup import jobs_of, one_beginning_with
 
 _IDENTITY: Final = re.compile(r"identity_\d+")

@@ -23,7 +23,7 @@ from schemas.media.frames import Floats, Floats32
 from schemas.pipelines import FACE
 from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
-from vaengine.queries.matrix_files import (
+from vaengine.queries.similarity.matrix_files import (
     FORMAT,
     NUMBER_COLUMNS,
     STATE_DIGITS,

@@ -21,9 +21,9 @@ from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
 from vaengine.queries.match import Match
-from vaengine.queries.matrix_files import EmbeddingMatrix
-from vaengine.queries.similarity import DEFAULT_COUNT, exact_cosines
-from vaengine.queries.stored_reference import mean_vector
+from vaengine.queries.similarity.faces import DEFAULT_COUNT, exact_cosines
+from vaengine.queries.similarity.matrix_files import EmbeddingMatrix
+from vaengine.queries.similarity.stored_reference import mean_vector
 from vaengine.results.lookup import jobs_of
 
 SCENE_NAME: Final = re.compile(r"(?P<video>.+):(?P<scene>scene_\w+)")

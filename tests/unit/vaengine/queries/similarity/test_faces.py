@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaengine.queries.matrix_files import EmbeddingMatrix
-from vaengine.queries.similarity import EmbeddingFilter, Reference, most_similar, similar_faces
+from vaengine.queries.similarity.faces import EmbeddingFilter, Reference, most_similar, similar_faces
+from vaengine.queries.similarity.matrix_files import EmbeddingMatrix
 
 
 def matrix(vectors: np.ndarray, order: list[int]) -> EmbeddingMatrix:
