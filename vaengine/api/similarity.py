@@ -68,6 +68,11 @@ def similar(store: StorageBackend, request: SimilarityRequest) -> list[Match]:
     Exact, and the same on every kind of store. Raises `NotFound` for an unknown name, `UsageError` for a
     picture without a face or with several, and where the store has no faces of the same model.
     """
+    return _found(store, request, (request.kind,))
+
+
+def _found(store: StorageBackend, request: SimilarityRequest, kinds: Sequence[str]) -> list[Match]:
+    """The most similar annotations of each of these kinds; the picture is looked at once."""
     matrices = open_matrices(store, cache_folder(store.url, os.environ))
     videos = {jobs_of(store, name)[0].video_id for name in request.videos} or None
     limits: _Limits = {"count": request.count, "min_cosine": request.min_cosine}
@@ -78,8 +83,8 @@ def similar(store: StorageBackend, request: SimilarityRequest) -> list[Match]:
     require_embeddings(matrices, store.url)
     reference = reference_of(store, matrices, request)
     require_model(matrices, reference)
-    where = EmbeddingFilter(KINDS[request.kind], videos, min_confidence=request.min_confidence)
-    return similar_faces(matrices, reference, where, **limits)
+    wheres = (EmbeddingFilter(KINDS[kind], videos, min_confidence=request.min_confidence) for kind in kinds)
+    return [match for where in wheres for match in similar_faces(matrices, reference, where, **limits)]
 
 
 def cosines(store: StorageBackend, wanted: Similar) -> dict[str, float]:
@@ -88,11 +93,8 @@ def cosines(store: StorageBackend, wanted: Similar) -> dict[str, float]:
     if wanted.image is not None and not Path(named).is_file():
         raise UsageError(f"there is no picture file {named} on this machine")
     least = -1.0 if wanted.min_score is None else wanted.min_score
-    found = [
-        match
-        for kind in KINDS
-        for match in similar(store, SimilarityRequest(named, kind, wanted.count, least))
-    ]
+    request = SimilarityRequest(named, count=wanted.count, min_cosine=least)
+    found = _found(store, request, tuple(KINDS))
     return {match.annotation_ids[0]: float(match.score or 0.0) for match in found}
 
 
