@@ -10,6 +10,9 @@ READY := .venv/.ready-$(KEY)
 
 # Without bytecode on disk every Ray worker compiles its imports again, and the first result comes 24 s later.
 unexport PYTHONDONTWRITEBYTECODE
+# Tests of libraries, model families that nothing here loads, and what only a developer's tools import: a third of it all.
+UNCOMPILED := /(tests?|testing)/|/transformers/models/(?!auto|whisper|wav2vec2|clip)[a-z]|/ray/(rllib|tune|llm)/|/site-packages/(sympy|moto|pip|mypy|mypyc|nltk|fontTools|polars|networkx|pygments|optuna|lightning|pytorch_lightning|sklearn)/
+
 # Tests and results must not depend on what a developer's shell happens to export.
 unexport PYTHONPATH
 
@@ -44,8 +47,9 @@ $(READY):
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock; \
 	fi; \
 	echo "setup: installing requirements.lock (about 8 GB; a minute or two on a good line)"; \
-	"$$uv" pip sync --quiet --python $(BIN)/python --compile-bytecode requirements.lock; \
+	"$$uv" pip sync --quiet --python $(BIN)/python requirements.lock; \
 	"$$uv" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q -j 0 -x '$(UNCOMPILED)' .venv/lib/python3*/site-packages || true
 	@$(BIN)/python -m compileall -q vaengine actors schemas cluster bench tests
 	@$(BIN)/python -c 'import cv2' || { echo "OpenCV misses a system library; on Debian or Ubuntu: apt-get install libgl1 libglib2.0-0" >&2; exit 1; }
 	@rm -f .venv/.ready-* && touch $@
@@ -63,7 +67,7 @@ test: $(READY)
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 test-long: $(READY)
-	$(BIN)/python -m pytest $(SPREAD) -m long $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) -m "long or hypothesis" --hypothesis-profile long $(ARGS)
 
 # pytest rewrites the assertions of every file of tests once: here, and not in each of its workers at a time.
 collect: $(READY)

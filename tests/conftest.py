@@ -4,6 +4,7 @@ a network.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ IN_GPU_JOB = os.environ.get("GPU_JOB", "").lower() in ("1", "true", "yes")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
+EXAMPLES = {"suite": 30, "long": 300}  # of a law of hypothesis, by profile; `make test-long` takes the second
 MOST_RAY_STARTS = 20  # of the whole suite; where a test needs one more, look for one that needs none
 
 pytest_plugins = [
@@ -63,8 +65,11 @@ class Skips:
 
 def pytest_configure(config: pytest.Config) -> None:
     # How long one example takes says how busy the machine is. pytest's own time limit ends what hangs.
-    hypothesis_settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    hypothesis_settings.load_profile("suite")
+    for name, examples in EXAMPLES.items():
+        hypothesis_settings.register_profile(
+            name, deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=examples
+        )
+    hypothesis_settings.load_profile(config.getoption("--hypothesis-profile") or "suite")
     # Preset embedded is OpenCV's detectors and voice activity: cheap; see `packaged_models`.
     os.environ["VAENGINE_WHEELS"] = "0"
     if hasattr(config, "workerinput"):  # of pytest-xdist; it reports to the session that started it
@@ -72,6 +77,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RayStarts(MOST_RAY_STARTS))
     if IN_CI and SHARED.is_dir():
         config.pluginmanager.register(Skips())
+
+
+def pytest_collection_finish() -> None:
+    """Modules and thousands of tests stay for good: no collection of garbage need look through them."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -32,13 +32,19 @@ def is_cloud_question(attempt: str) -> bool:
     return attempt.startswith(CLOUD_QUESTIONS) and "ray/dashboard/dashboard.py" in attempt
 
 
-@pytest.mark.ray
+@pytest.mark.parametrize(
+    ("cluster", "child"),
+    [
+        ("none", "['-c'"),
+        pytest.param("local", "default_worker.py", marks=[pytest.mark.ray, pytest.mark.long]),
+    ],
+)
 @pytest.mark.timeout(400)
 def test_a_run_without_any_network_finds_scenes_and_persons_and_no_process_tries_to_leave_the_machine(
-    clip: Path, offline: Offline, tmp_path: Path
+    cluster: str, child: str, clip: Path, offline: Offline, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    words = [COMMAND, "run", clip, "--out", out, "--preset", "auto", "--json"]
+    words = [COMMAND, "run", clip, "--out", out, "--preset", "auto", "--json", "--cluster", cluster]
     done = subprocess.run(
         words, env=offline.environment, capture_output=True, text=True, timeout=270, check=False
     )
@@ -46,7 +52,7 @@ def test_a_run_without_any_network_finds_scenes_and_persons_and_no_process_tries
     report = json.loads(done.stdout.splitlines()[-1])
     assert (report["event"], report["completed"], report["failed"]) == ("report", 1, 0)
     assert [line for line in offline.attempts() if not is_cloud_question(line)] == []
-    assert offline.guarded("default_worker.py") >= 2, "Ray's workers did not inherit the guard"
+    assert offline.guarded(child) >= 2, "workers did not inherit the guard"
     with closing(sqlite3.connect(out / "batch_processing.db")) as store:
         kinds = dict(store.execute("SELECT annotation_type, COUNT(*) FROM annotations GROUP BY 1"))
     assert kinds["scene"] == 2

@@ -40,7 +40,7 @@ from vaengine.requests.checkpoint import path_in
 
 TALKER = SHARED / "media" / "video" / "grid" / "bbaf2n.mpg"
 ASKED = {"pipelines": ["scene", "person"], "preset": "embedded"}
-SMALL_ONES = 16
+SMALL_ONES = 8
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ LIMITS = (
     "recovery.delay_seconds=0.1",
 )
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +71,7 @@ def run(folder: Path, out: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.fixture(
-    scope="module", params=[NONE, pytest.param(OWN_RAY, marks=[pytest.mark.ray, pytest.mark.long])]
-)
+@pytest.fixture(scope="module", params=[NONE, pytest.param(OWN_RAY, marks=pytest.mark.ray)])
 def poisoned(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run over all of them, without Ray and on it."""
     out = tmp_path_factory.mktemp("poisoned")

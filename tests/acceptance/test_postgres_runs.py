@@ -76,6 +76,7 @@ def test_a_killed_run_is_gone_on_with_and_ends_as_one_into_sqlite(
         assert password not in "".join(path.read_text() for path in tmp_path.rglob("*.json"))
 
 
+@pytest.mark.long
 def test_two_engines_share_the_work_in_one_database(
     url: str, folder: Path, undisturbed: str, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from tests.support.media import clips
 from tests.support.runs import commands
 from tests.support.runs.terminals import CTRL_C, CTRL_Z, PROMPT, Terminal, with_ffmpeg
 from vaengine.process.signals import REPEAT_WINDOW_S
+from vaengine.requests.executor_choice import CLUSTER_VARIABLE, NONE
 
 RUN_S = 2 * commands.PATIENCE_S  # a run that is stopped and goes on
 PROMPT_S = 120.0  # for what has little to do, on a busy machine
@@ -112,7 +113,7 @@ def test_ctrl_c_ends_it_while_ray_starts_and_twice_in_work_and_a_last_line_says_
 
     (checkpoint,) = (out / "checkpoints").iterdir()
     batch = checkpoint.stem.removeprefix("checkpoint_")
-    terminal.enter("vaengine", "resume", batch, "--out", out)
+    terminal.enter("env", f"{CLUSTER_VARIABLE}={NONE}", "vaengine", "resume", batch, "--out", out)
     terminal.wait_for("frames/s", RUN_S)
     terminal.type(CTRL_C)
     terminal.wait_for("stopping:", PROMPT_S)

@@ -11,10 +11,13 @@ from typing import Any, Final
 import psycopg
 from psycopg.types.string import BytesBinaryDumper, TextLoader
 from sqlalchemy import Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from actors.stores.engines.address import without_password
 from actors.stores.engines.database import Database, Wiped
 from actors.stores.engines.own_server import own_password
+from actors.stores.engines.statement_cache import EqualDialect, with_shared_statements
 from actors.stores.sql import pgvector
 from actors.stores.sql.postgres_json import json_text
 from schemas.errors import DiskFull, NotFound, StoreFailed, StoreUnreachable, Unstorable, VaengineError
@@ -59,6 +62,15 @@ _UNWIPED_NOTE: Final = (
 )
 
 
+class EqualPostgreSQL(EqualDialect, PGDialect_psycopg):
+    """PostgreSQL by psycopg."""
+
+    supports_statement_cache = True  # which SQLAlchemy looks for in the class itself
+
+
+registry.register("postgresql.vaengine", __name__, EqualPostgreSQL.__name__)
+
+
 class PostgresDatabase(Database):
     """Transactions on one PostgreSQL database, which many engines on many machines may write at once.
 
@@ -93,7 +105,7 @@ class PostgresDatabase(Database):
             "default_transaction_read_only": "on" if self.read_only else "off",
         }
         try:
-            url = make_url(connection_string).set(drivername="postgresql+psycopg")
+            url = make_url(connection_string).set(drivername="postgresql+vaengine")
         except (exc.ArgumentError, ValueError) as error:  # its message may contain the password
             raise StoreUnreachable(
                 self.url, "it is no address of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
@@ -116,7 +128,7 @@ class PostgresDatabase(Database):
         event.listen(engine, "do_connect", _connect_with_own_password)
         event.listen(engine, "connect", _load_json_as_text)
         event.listen(engine, "connect", _dump_bytes_directly)
-        return engine
+        return with_shared_statements(engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

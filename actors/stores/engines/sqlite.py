@@ -10,7 +10,9 @@ from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.pool import QueuePool
 
 from actors.atomic_files import storage_errors
@@ -18,6 +20,7 @@ from actors.stores import migrations
 from actors.stores.engines.database import Database, Wiped
 from actors.stores.engines.mounts import is_network
 from actors.stores.engines.sqlite_backup import copy_before, copy_database
+from actors.stores.engines.statement_cache import EqualDialect, with_shared_statements
 from schemas.errors import DiskFull, NotFound, StoreDamaged, StoreFailed, StoreUnreachable, VaengineError
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,15 @@ _CODE_CURES: Final = {
 _UNWIPED_NOTE: Final = (
     "{0} could not be rewritten ({1}), so it may hold bytes of what was removed: say the same again"
 )
+
+
+class EqualSQLite(EqualDialect, SQLiteDialect_pysqlite):
+    """SQLite by the standard library's driver."""
+
+    supports_statement_cache = True  # which SQLAlchemy looks for in the class itself
+
+
+registry.register("sqlite.vaengine", __name__, EqualSQLite.__name__)
 
 
 class SQLiteDatabase(Database):
@@ -75,9 +87,10 @@ class SQLiteDatabase(Database):
     def _create_engine(self) -> Engine:
         mode = self._read_mode() if self.read_only else "rwc"
         uri = f"{self.path.as_uri()}?mode={mode}"
-        engine = create_engine(self.url, creator=lambda: self._connect(uri), poolclass=QueuePool)
+        url = make_url(self.url).set(drivername="sqlite+vaengine")
+        engine = create_engine(url, creator=lambda: self._connect(uri), poolclass=QueuePool)
         event.listen(engine, "begin", _begin)
-        return engine
+        return with_shared_statements(engine)
 
     def _read_mode(self) -> str:
         """The mode in which a read-only store is opened.

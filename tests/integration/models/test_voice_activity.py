@@ -95,7 +95,9 @@ def test_scores_are_whisperxs_own(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", REFERENCES)
+@pytest.mark.parametrize(
+    "name", [pytest.param("pyannote_dev00.wav", marks=pytest.mark.long), "pyannote_sample.wav"]
+)
 def test_stretches_for_a_recognizer_are_whisperxs_own(name: str) -> None:
     from whisperx.vads import Pyannote
 

@@ -1,4 +1,4 @@
-"""The wheel holds everything that runs: installed by pip into a new environment, the command works
+"""The wheel holds everything that runs: installed into a new environment, the command works
 without the checkout.
 """
 
@@ -16,6 +16,7 @@ import pytest
 from tests.support.media.clips import counting
 
 ROOT = Path(__file__).parents[3]
+UV = Path(sys.executable).with_name("uv")
 FILES = (
     "vaengine/model_selection/overlays/fast.yaml",
     "actors/stores/sql/named/",
@@ -28,9 +29,8 @@ FILES = (
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    uv = Path(sys.executable).with_name("uv")
     subprocess.run(
-        [uv, "build", "--quiet", "--offline", "--no-build-isolation", "--wheel", "-o", folder, ROOT],
+        [UV, "build", "--quiet", "--offline", "--no-build-isolation", "--wheel", "-o", folder, ROOT],
         check=True,
     )
     return next(folder.glob("vaengine-*.whl"))
@@ -42,9 +42,10 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkout.
     """
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     python = folder / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel], check=True)
+    told = ["--quiet", "--offline", "--no-deps", "--no-index", "--python", python]
+    subprocess.run([UV, "pip", "install", *told, wheel], check=True)
     own = subprocess.check_output(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
     ).strip()

@@ -34,6 +34,7 @@ def test_the_cluster_that_runs_here_is_reachable() -> None:
     assert reachable(address) == address
 
 
+@pytest.mark.long
 def test_all_videos_are_looked_at_in_one_pass_and_come_to_what_a_run_without_ray_makes_of_them(
     folder: list[Path], reference_digest: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,7 +55,8 @@ def test_neither_workers_nor_chunks_nor_pages_change_a_row(
     assert runs.digest(runs.sqlite(tmp_path)) == reference_digest(*folder)
 
 
-@pytest.mark.parametrize("kind", [pytest.param("files", marks=pytest.mark.long), "postgresql"])
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["files", "postgresql"])
 def test_every_kind_of_store_is_written_from_ray(
     kind: str, folder: list[Path], reference_digest: Reference, postgres_url: str, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from actors.stores import open_store
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.work.attempt import POISONED, AttemptState
+from schemas.work.job import JobStatus
 from schemas.work.progress import Snapshot
 from tests.conftest import SHARED
 from tests.support.media import clips
@@ -31,14 +32,17 @@ def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.shared
 @pytest.mark.usefixtures("ray_session")
-def test_every_row_of_all_pipelines_is_that_of_a_run_on_ray(clip_folder: Path, tmp_path: Path) -> None:
+def test_every_row_of_all_pipelines_is_that_of_a_run_on_ray_into_postgresql(
+    clip_folder: Path, postgres_url: str, tmp_path: Path
+) -> None:
     videos = [
         clips.with_persons(clip_folder, cuts=(24,), persons=2).path,
         MEDIA / "video" / "pyfeat_single_face.mp4",
     ]
     every = (SCENE, PERSON, FACE, AUDIO)
-    assert runs.run(videos, tmp_path / "ray", pipelines=every, engine__workers=2).completed == len(videos)
-    on_ray = runs.digest(runs.sqlite(tmp_path / "ray"))
+    there = {"url": postgres_url, "pipelines": every, "engine__workers": 2}
+    assert runs.run(videos, tmp_path / "ray", **there).completed == len(videos)
+    on_ray = runs.digest(postgres_url)
     for workers in (1, 2):
         out = tmp_path / f"local{workers}"
         assert local_runs.reference_digest(videos, out, pipelines=every, engine__workers=workers) == on_ray
@@ -62,6 +66,17 @@ def test_a_chunk_that_ends_its_process_is_tried_alone_and_set_apart_and_costs_no
         tries = store.attempts([poisoned.video_id])
     assert [one.state for one in tries] == [AttemptState.LOST, AttemptState.KILLED, AttemptState.KILLED]
     assert faults.read_text().split().count("once-segfault") == 1
+
+
+@pytest.mark.usefixtures("faults")
+def test_a_model_that_ends_its_process_costs_its_own_pipeline_only(clip_folder: Path, tmp_path: Path) -> None:
+    video = clips.copied(clips.with_cuts(clip_folder).path, tmp_path / "model-kill.mp4")
+    told = {"pipelines": [SCENE, PERSON], "recovery__delay_seconds": 0.0, "engine__workers": 1}
+    assert local_runs.run([video], tmp_path / "out", processes=True, **told).failed == 1
+    with closing(open_store(runs.sqlite(tmp_path / "out"), read_only=True)) as store:
+        (job,) = store.jobs()
+    results = job.pipeline_results
+    assert (results[PERSON].failure_kind, results[SCENE].status) == (POISONED, JobStatus.COMPLETED)
 
 
 def test_a_stop_leaves_what_is_in_work_and_the_next_run_comes_to_the_same_rows(

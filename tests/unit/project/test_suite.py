@@ -152,7 +152,7 @@ def test_makes():
     [
         pytest.param(ONE_CORE, 2, pytest.ExitCode.OK, marks=pytest.mark.long),
         pytest.param(ONE_CORE, 3, pytest.ExitCode.TESTS_FAILED, marks=pytest.mark.long),
-        (TWO_CORES, 3, pytest.ExitCode.TESTS_FAILED),
+        pytest.param(TWO_CORES, 3, pytest.ExitCode.TESTS_FAILED, marks=pytest.mark.long),
     ],
 )
 def test_more_starts_of_ray_than_allowed_fail_the_suite(
