@@ -68,16 +68,13 @@ def raylet_of(node: Any) -> int:
 def playing(node: Any, role: str) -> psutil.Process | None:
     """A process of a node whose title names the role."""
     return next(
-        (process for process in psutil.Process(raylet_of(node)).children() if role in title_of(process)), None
+        (
+            process
+            for process in psutil.Process(raylet_of(node)).children()
+            if role in commands.command_line(process)
+        ),
+        None,
     )
-
-
-def title_of(process: psutil.Process) -> str:
-    """Empty for one that is just ending."""
-    try:
-        return " ".join(process.cmdline())
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return ""
 
 
 def home_of(cluster: Any, role: str) -> Any:

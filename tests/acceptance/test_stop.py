@@ -68,6 +68,7 @@ def stopped(send: Callable[[subprocess.Popen[str]], None], folder: Path, out: Pa
     return process.returncode
 
 
+@pytest.mark.long
 def test_ctrl_c_keeps_what_is_done_and_the_batch_can_be_resumed(
     folder: Path, reference_digest: Reference, tmp_path: Path
 ) -> None:

@@ -9,7 +9,8 @@ import re
 import sys
 import traceback
 import warnings
-from typing import Annotated, Final
+from functools import cache
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -112,6 +113,12 @@ def main() -> None:
     sys.exit(outcome(arguments, invocation) if code is None else code)
 
 
+@cache
+def _commands() -> Any:
+    """All commands, as Typer makes them of the functions: once in a process, for it takes a while."""
+    return typer.main.get_command(app)
+
+
 def outcome(arguments: list[str], invocation: Invocation | None = None) -> int:
     """Carry out a command line; returns its exit code. An error is one line on standard error."""
     for stream in (sys.stdout, sys.stderr):
@@ -121,7 +128,7 @@ def outcome(arguments: list[str], invocation: Invocation | None = None) -> int:
     if not verbose:
         quiet_libraries()
     try:
-        code = app(args=arguments, prog_name="vaengine", standalone_mode=False, obj=invocation)
+        code = _commands().main(arguments, "vaengine", standalone_mode=False, obj=invocation)
     except CommandLineError as error:
         return _error_code(_with_help(error), USAGE_ERROR)
     except VaengineError as error:

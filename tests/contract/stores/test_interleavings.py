@@ -295,11 +295,11 @@ def undisturbed(backend: str) -> str:
 
 
 EXAMPLES = {
-    "files": 10,
-    "sqlite": 10,
-    "postgresql": 2,
+    "files": 5,
+    "sqlite": 5,
+    "postgresql": 1,
 }  # of the last each takes twice as long, and it shares its code with the second
-LONG = 20  # times as many
+LONG = 40  # times as many
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(LONG, marks=pytest.mark.long)])

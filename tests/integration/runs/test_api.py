@@ -170,7 +170,7 @@ def test_annotate_takes_one_video_and_names_what_takes_many(quick: Path, long: P
 def test_a_file_that_is_no_video_is_an_error_that_says_why(clip_folder: Path, tmp_path: Path) -> None:
     letter = clips.not_a_video(clip_folder)
     with pytest.raises(VideoError, match=rf"^{letter}: not a video") as caught:
-        vaengine.annotate(letter, out=tmp_path, preset="embedded", pipelines="scene,person")
+        vaengine.annotate(letter, out=tmp_path, preset="embedded", pipelines="scene")
     assert str(caught.value).count(str(letter)) == 1
 
 
@@ -179,11 +179,11 @@ def test_an_error_of_the_run_is_raised_as_what_it_was_there(quick: Path, tmp_pat
         b"no database at all, though as long as the header of one would be" * 20
     )
     with pytest.raises(StoreUnreachable, match="it is not an SQLite database"):
-        vaengine.annotate(quick, out=tmp_path, preset="embedded", pipelines="scene,person")
+        vaengine.annotate(quick, out=tmp_path, preset="embedded", pipelines="scene")
 
 
 def test_a_run_that_is_killed_is_an_error_and_not_an_end(quick: Path, tmp_path: Path) -> None:
-    batch = vaengine.annotate_all(quick, out=tmp_path, preset="embedded", pipelines="scene,person")
+    batch = vaengine.annotate_all(quick, out=tmp_path, preset="embedded", pipelines="scene")
     os.kill(batch.pid, signal.SIGKILL)
     with pytest.raises(VaengineError, match="ended without a report: exit code -9"):
         list(batch)
@@ -193,7 +193,7 @@ def test_a_run_that_is_killed_is_an_error_and_not_an_end(quick: Path, tmp_path: 
 def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done(
     shorter: Path, long: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
-    told = {"out": tmp_path, "preset": "embedded", "pipelines": "scene,person"}
+    told = {"out": tmp_path, "preset": "embedded", "pipelines": "scene"}
     batch = vaengine.annotate_all([shorter, long], **told, settings=SLOWLY)
     first = next(batch)  # either: the one that is probed first may be done before the other begins
     assert batch.report is None, "the run goes on"
@@ -230,7 +230,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts backg
 sys.path.append({checkout!r})
 import vaengine
 batch = vaengine.annotate_all(
-    {clips!r}, out={out!r}, preset="embedded", pipelines="scene,person", settings={settings!r}
+    {clips!r}, out={out!r}, preset="embedded", pipelines="scene", settings={settings!r}
 )
 print(batch.pid, flush=True)
 for found in batch:
@@ -270,7 +270,7 @@ def test_the_run_ends_with_its_parent_and_a_folder_named_as_one_of_ours_does_not
 
 
 def test_a_batch_that_nobody_holds_any_more_stops(quick: Path, tmp_path: Path) -> None:
-    batch = vaengine.annotate_all(quick, out=tmp_path, preset="embedded", pipelines="scene,person")
+    batch = vaengine.annotate_all(quick, out=tmp_path, preset="embedded", pipelines="scene")
     run = psutil.Process(batch.pid)
     del batch
     commands.wait_for(

@@ -20,6 +20,7 @@ from actors.transfer.digest import Digester
 from actors.transfer.endpoints import open_endpoint
 from actors.transfer.unit import WireRow
 from schemas.errors import StoreFailed, Unfit
+from tests.support.runs import commands
 from tests.support.servers import postgres
 from tests.support.stores import stored
 from vaengine.maintenance.maintenance import check
@@ -144,7 +145,7 @@ def workers() -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process().children()
-        if any("actors.transfer.worker" in word for word in child.cmdline())
+        if "actors.transfer.worker" in commands.command_line(child)
     ]
 
 

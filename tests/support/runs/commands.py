@@ -83,10 +83,12 @@ def workers(driver: int) -> list[psutil.Process]:
 
 def worker_of(driver: int, role: str) -> psutil.Process | None:
     """A Ray worker whose title names `role`, such as `StoreActor`."""
-    for process in workers(driver):
-        try:
-            if any(f"ray::{role}" in part for part in process.cmdline()):
-                return process
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return None
+    return next((one for one in workers(driver) if f"ray::{role}" in command_line(one)), None)
+
+
+def command_line(process: psutil.Process) -> str:
+    """Program and arguments of a process; empty for one that is just ending, or somebody else's."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return ""

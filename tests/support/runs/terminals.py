@@ -91,7 +91,7 @@ class Terminal:
     def processes(self) -> str:
         """Those of the terminal, with what they do."""
         below = psutil.Process(self.pid).children(recursive=True)
-        return "\n".join(f"{one.pid} {one.status()} {' '.join(one.cmdline())[:90]}" for one in below)
+        return "\n".join(f"{one.pid} {one.status()} {commands.command_line(one)[:90]}" for one in below)
 
     def close(self) -> None:
         """Close the window: the system sends SIGHUP, and nothing can be shown any more."""
