@@ -181,19 +181,20 @@ def test_an_unknown_question_and_a_wrong_parameter_are_named(store):
         store.ask("confident_faces", confidence=0.5)
 
 
+BY_CONFIDENCE = "idx_annotations_type_confidence"
+# Either index of faces has their confidence first. Which one a server takes hangs on its statistics, which it
+# makes when it has time.
 USED = {
-    "confident_faces": ({"confidence": 0.9, "faces": 1}, "idx_annotations_face_box"),
-    "person_near_sound": (
-        {"person_id": "p", "label": "Laughter", "seconds": 1.0},
-        "idx_annotations_type_confidence",
-    ),
+    "confident_faces": ({"confidence": 0.9, "faces": 1}, ("idx_annotations_face_box", BY_CONFIDENCE)),
+    "person_near_sound": ({"person_id": "p", "label": "Laughter", "seconds": 1.0}, (BY_CONFIDENCE,)),
 }
 
 
 @pytest.mark.parametrize("name", USED)
 def test_an_index_finds_what_a_question_is_about(store, name):
-    told, index = USED[name]
-    assert index in _plan(store, name, told)
+    told, indexes = USED[name]
+    plan = _plan(store, name, told)
+    assert any(index in plan for index in indexes), plan
 
 
 def test_scenes_are_found_past_all_other_rows_of_their_video(store):
