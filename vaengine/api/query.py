@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from schemas.storage.backend import StorageBackend
-from vaengine.api.similarity import cosines
+from vaengine.api.similarity import Likeness
 from vaengine.queries.answers import Answers, answered, collection_of
 from vaengine.queries.explain import Explanation, explained
 from vaengine.queries.language.builder import Find
@@ -46,13 +45,13 @@ def query(
 def answers_of(store: StorageBackend, asked: Query) -> Answers:
     """One page of the answers of a store, in which persons have names and faces are compared."""
     with collection_of(store) as collection:
-        return answered(asked, collection, NamedPeople(store), partial(cosines, store))
+        return answered(asked, collection, NamedPeople(store), Likeness(store))
 
 
 def explanation_of(store: StorageBackend, asked: Query) -> Explanation:
     """Why a query finds what it finds in a store."""
     with collection_of(store) as collection:
-        return explained(asked, collection, NamedPeople(store), partial(cosines, store))
+        return explained(asked, collection, NamedPeople(store), Likeness(store))
 
 
 def _plain(question: Question) -> Query | None:

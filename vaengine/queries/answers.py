@@ -118,7 +118,7 @@ def analysed_of(query: Query, collection: Collection, resolution: Resolution) ->
 
 def _rows(query: Query, collection: Collection, resolution: Resolution, after: Position | None) -> list[Row]:
     """The rows of a page and one more, if there is any; by likeness where that is asked for."""
-    scores = resolution.scores.get(query.find.similar) if query.find.similar else None
+    scores = resolution.found
     if scores is None or query.answers == "videos":
         return collection.page(query, resolution, after, query.limit + 1)
     found = collection.page(query, resolution, None, None)

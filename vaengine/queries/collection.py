@@ -89,6 +89,10 @@ class Collection(ABC):
         """The answers of a query in their order, from a position on."""
 
     @abstractmethod
+    def ids(self, query: Query, resolution: Resolution) -> set[str]:
+        """The ids of the rows that `find` means and that any moment begins with."""
+
+    @abstractmethod
     def count(self, query: Query, resolution: Resolution) -> tuple[int, int]:
         """How many moments there are, in how many videos."""
 
@@ -143,10 +147,6 @@ class Collection(ABC):
     @abstractmethod
     def tracks_of(self, faces: Sized[Member]) -> set[Member]:
         """The tracks that these faces were seen on."""
-
-    @abstractmethod
-    def saying(self, words: str) -> frozenset[str]:
-        """The ids of speech and words in which these words are said, in this order."""
 
     @abstractmethod
     def facets(self) -> list[Facet]:

@@ -14,8 +14,6 @@ from schemas.annotations.annotation import (
     FACE_IDENTITY,
     PERSON_TRACK,
     SPEAKER,
-    SPEECH,
-    WORD,
     Annotation,
 )
 from schemas.pipelines import AUDIO, FACE, PERSON
@@ -26,7 +24,6 @@ from vaengine.queries.collection import Collection, Contents, Facet, Position, R
 from vaengine.queries.evaluation import Evaluation, Found, VideoRows
 from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Member, Resolution
-from vaengine.queries.texts import is_said, text_of, words_of
 
 if TYPE_CHECKING:
     from schemas.storage.backend import StorageBackend
@@ -107,6 +104,9 @@ class FilesCollection(Collection):
         following = (row for row in rows if after is None or _order(row, query) > (-after.score, *after.keys))
         return list(islice(following, limit))
 
+    def ids(self, query: Query, resolution: Resolution) -> set[str]:
+        return {found.ids[0] for found in self._found(query, resolution)}
+
     def count(self, query: Query, resolution: Resolution) -> tuple[int, int]:
         moments = list(self._found(query, resolution))
         return len(moments), len({found.video_id for found in moments})
@@ -180,11 +180,6 @@ class FilesCollection(Collection):
             if (row.video_id, row.face_id) in faces
             for track in row.attributes.get("persons") or ()
         }
-
-    def saying(self, words: str) -> frozenset[str]:
-        sought = words_of(words)
-        rows = self._of_type(AUDIO, SPEECH, WORD)
-        return frozenset(row.annotation_id for row in rows if is_said(sought, text_of(row)))
 
     def facets(self) -> list[Facet]:
         rows: Counter[tuple[str, str]] = Counter()

@@ -6,18 +6,16 @@ import json
 from collections.abc import Collection as Sized
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, cast, distinct, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, distinct, exists, func, select
 
 from schemas.annotations.annotation import (
     AUDIO_EVENT,
     FACE_IDENTITY,
     PERSON_TRACK,
     SPEAKER,
-    SPEECH,
-    WORD,
     Annotation,
 )
 from schemas.storage import tables
@@ -27,8 +25,9 @@ from vaengine.queries.collection import Collection, Contents, Facet, Position, R
 from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Member, Resolution
 from vaengine.queries.sql.compiler import ID, Compiler
-from vaengine.queries.sql.sources import analysed, constant, is_current
-from vaengine.queries.texts import is_said, text_of, words_of
+from vaengine.queries.sql.functions import constant
+from vaengine.queries.sql.sources import analysed, is_current
+from vaengine.queries.sql.spoken import SpokenRows
 
 PAGE_VALUES: Final = 500  # values in one IN list
 ID_TYPES: Final = {"person_id": PERSON_TRACK, "face_id": FACE_IDENTITY, "speaker_id": SPEAKER}
@@ -40,6 +39,10 @@ class SqlCollection(Collection):
     """The tables behind a connection, in its transaction."""
 
     connection: Connection
+
+    @cached_property
+    def _spoken(self) -> SpokenRows:
+        return SpokenRows(self.connection)
 
     @cache  # noqa: B019  it lives as long as its transaction
     def contents(self) -> Contents:
@@ -71,7 +74,10 @@ class SqlCollection(Collection):
         return [_row(found) for found in self.connection.execute(statement).mappings()]
 
     def _compiler(self, resolution: Resolution) -> Compiler:
-        return Compiler(resolution, self.contents())
+        return Compiler(resolution, self.contents(), self._spoken)
+
+    def ids(self, query: Query, resolution: Resolution) -> set[str]:
+        return {str(one) for one in self.connection.scalars(self._compiler(resolution).ids(query))}
 
     def count(self, query: Query, resolution: Resolution) -> tuple[int, int]:
         moments, videos = self.connection.execute(self._compiler(resolution).count(query)).one()
@@ -175,15 +181,6 @@ class SqlCollection(Collection):
                 if (row.video_id, row.face_id) in faces:
                     tracks |= {(row.video_id, track) for track in row.attributes.get("persons") or ()}
         return tracks
-
-    def saying(self, words: str) -> frozenset[str]:
-        sought = words_of(words)
-        conditions = [rows_table.c.annotation_type.in_([constant(SPEECH), constant(WORD)])]
-        longest = max(sought, key=len, default="")
-        if longest.isascii():  # databases do not agree on the case of other letters
-            conditions.append(cast(rows_table.c.data, Text).ilike(f"%{longest}%"))
-        found = self._annotations(*conditions)
-        return frozenset(row.annotation_id for row in found if is_said(sought, text_of(row)))
 
     def facets(self) -> list[Facet]:
         return [*self._types(), *self._labels(), *self._persons()]

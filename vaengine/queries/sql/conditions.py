@@ -46,9 +46,17 @@ from vaengine.queries.language.document import (
     Selector,
 )
 from vaengine.queries.resolution import Resolution
-from vaengine.queries.sql.functions import greatest, json_lists, json_number, least, zero_if_none
+from vaengine.queries.sql.functions import (
+    constant,
+    greatest,
+    json_lists,
+    json_number,
+    least,
+    zero_if_none,
+)
 from vaengine.queries.sql.relations import intersects, overlap, related
-from vaengine.queries.sql.sources import Source, analysed, constant, is_current, source_of
+from vaengine.queries.sql.sources import Source, analysed, is_current, source_of
+from vaengine.queries.sql.spoken import SpokenRows
 
 _COMPARE: Final[dict[str, Any]] = {"gt": gt, "ge": ge, "lt": lt, "le": le, "eq": eq}
 
@@ -59,10 +67,12 @@ class Conditions:
 
     resolution: Resolution
     contents: Contents
+    spoken: SpokenRows
 
     def source(self, selector: Selector) -> Source:
         """The rows of a selector that pass its filters and its own conditions."""
-        plain = source_of(selector, self.resolution, all_current=self.contents.all_current)
+        all_current = self.contents.all_current
+        plain = source_of(selector, self.resolution, self.spoken, all_current=all_current)
         own = tuple(self.compiled(condition, plain) for condition in selector.where)
         return Source(
             plain.table,
