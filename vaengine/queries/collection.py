@@ -137,8 +137,10 @@ class Collection(ABC):
         """Who is who in several videos."""
 
     @abstractmethod
-    def videos_with(self, column: str, local_id: str) -> set[str]:
-        """The videos in which a track, face or speaker has this id."""
+    def videos_with(self, local_id: str) -> dict[str, set[str]]:
+        """The videos in which a track (`person_id`), a face (`face_id`) and a speaker (`speaker_id`) has this
+        id.
+        """
 
     @abstractmethod
     def local_ids(self) -> list[str]:

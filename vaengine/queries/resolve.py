@@ -226,10 +226,10 @@ def _identity(name: str, collection: Collection) -> Appearances | None:
 def _local(name: str, collection: Collection) -> Appearances | None:
     """An id of single videos: `person_0001` in any, `VIDEO/person_0001` in one."""
     video_id, _, local_id = name.rpartition("/")
+    videos_with = collection.videos_with(local_id)
 
     def members(column: str) -> frozenset[Member]:
-        videos = collection.videos_with(column, local_id)
-        return frozenset((video, local_id) for video in videos if video_id in ("", video))
+        return frozenset((video, local_id) for video in videos_with[column] if video_id in ("", video))
 
     faces = members("face_id")
     tracks = members("person_id") | (collection.tracks_of(faces) if faces else set())

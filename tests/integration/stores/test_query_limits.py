@@ -1,4 +1,4 @@
-"""Lists that are longer than a database has parameters for are one parameter."""
+"""Limits of databases and of time: long lists are one parameter, and a statement ends when its time is up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.stores import open_store
+from schemas.errors import QueryTimeout
 from tests.support.servers import postgres
 from tests.support.stores.asked import Filmed, filmed
 from vaengine.queries.answers import answered, collection_of
@@ -64,7 +65,30 @@ def test_twenty_thousand_ids_and_videos_may_be_meant(url: str) -> None:
         assert collection.page(query, Resolution(found=many, videos=videos), None, 10) == []
         persons = collection.page(query_of("find: person"), Resolution(videos=videos), None, 10)
         assert [row.start_s for row in persons] == [0.0]
-        values = collection.measures(
-            query_of("find: person\nwhere: [{duration: true, gt: 1}]"), Resolution(), []
-        )
-        assert len(values) == 3
+
+
+ENDLESS = {
+    "sqlite": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n",
+    "postgresql": "SELECT pg_sleep(60)",
+}
+
+
+def test_a_statement_that_takes_longer_is_ended_and_the_store_answers_on(url: str) -> None:
+    with closing(open_store(url, read_only=True)) as store:
+        with (
+            pytest.raises(QueryTimeout, match=r"within 0\.05 s: ask of fewer videos"),
+            store.reading(0.05) as it,
+        ):
+            it.exec_driver_sql(ENDLESS[it.dialect.name])
+        with collection_of(store) as collection:
+            assert len(answered(query_of("find: person"), collection)) == 3
+
+
+def test_files_are_read_no_longer_than_allowed(tmp_path: Path) -> None:
+    url = filmed(f"files:{tmp_path}/out", two_videos())
+    with (
+        closing(open_store(url, read_only=True)) as store,
+        pytest.raises(QueryTimeout),
+        collection_of(store, 0.0) as collection,
+    ):
+        answered(query_of("find: person"), collection)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -50,15 +50,15 @@ class Compiler:
         return statement.where(*where)
 
     def _joined(self, query: Query, conditions: Conditions) -> tuple[list[Source], list[ColumnElement[bool]]]:
-        sources, joins = [self._found(query)], []
+        sources, joins = [self._found(query, conditions)], []
         for step in query.steps:
             sources.append(conditions.source(step.to))
             joins.append(conditions.join(step, sources[-2], sources[-1]))
         return sources, joins
 
-    def _found(self, query: Query) -> Source:
+    def _found(self, query: Query, conditions: Conditions) -> Source:
         """The rows that `find` means."""
-        return Conditions(self.resolution.of_find(query), self.contents, self.spoken).source(query.find)
+        return replace(conditions, resolution=self.resolution.of_find(query)).source(query.find)
 
     def ids(self, query: Query) -> Select[tuple[str]]:
         """The id of each row that `find` means and a moment begins with, once."""
@@ -84,7 +84,7 @@ class Compiler:
     def measures(self, query: Query, measures: Sequence[Measure], ids: Iterable[str] | None) -> Select[Any]:
         """The id of each row that `find` means, and these numbers of it; `ids` are the only rows meant."""
         conditions = Conditions(self.resolution, self.contents, self.spoken)
-        found = self._found(query)
+        found = self._found(query, conditions)
         columns = [conditions.measure(one, found).label(f"value_{n}") for n, one in enumerate(measures)]
         where = list(found.conditions)
         if ids is not None:

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Boolean, ColumnElement, Double, Float, String, Text, bindparam, func, literal, tuple_
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Double,
+    Float,
+    String,
+    Text,
+    func,
+    literal,
+    literal_column,
+    tuple_,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -186,9 +198,11 @@ def _other_postgresql(element: has_other_than_ascii, compiler: Any, **given: Any
     return f"octet_length({text}) <> char_length({text})"
 
 
-def constant(value: Any) -> ColumnElement[Any]:
-    """A value that stands in the statement itself: the planner uses partial indexes only then."""
-    return bindparam(None, value, literal_execute=True, unique=True)
+@cache
+def constant(text: str) -> ColumnElement[str]:
+    """A text that stands in the statement itself: the planner uses partial indexes only then."""
+    quoted = text.replace("'", "''")
+    return literal_column(f"'{quoted}'", Text())
 
 
 def zero_if_none(value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    Table,
     and_,
     func,
     literal,
@@ -26,6 +29,12 @@ from vaengine.queries.sql.functions import constant, greatest, is_one_of, is_pai
 from vaengine.queries.sql.spoken import SpokenRows
 
 _WHOLE: Final = (0.0, 1.0)  # edges of the picture: boxes may reach beyond them
+
+
+@cache
+def alias(table: Table, number: int) -> Any:
+    """A table under the name that has this number; it is made once, since that takes long."""
+    return table.alias(f"{table.name}_{number}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +97,22 @@ def analysed(pipeline: str) -> Select[tuple[str]]:
     )
 
 
-def source_of(selector: Selector, resolution: Resolution, spoken: SpokenRows, *, all_current: bool) -> Source:
+def source_of(
+    selector: Selector,
+    resolution: Resolution,
+    spoken: SpokenRows,
+    numbers: Iterator[int],
+    *,
+    all_current: bool,
+) -> Source:
     """The rows of a selector, without its own conditions.
 
-    Unless `all_current`, rows that are of no current complete result are left out.
+    Unless `all_current`, rows that are of no current complete result are left out. `numbers` number the
+    tables of the statement.
     """
     if selector.kind == "video":
-        return _videos(selector)
-    rows = tables.annotations.alias()
+        return _videos(selector, numbers)
+    rows = alias(tables.annotations, next(numbers))
     start, end = _interval(rows, is_point=selector.of.is_point)
     froms, conditions = [rows], [start.is_not(None), _of_branches(rows, resolution.branches(selector))]
     if not all_current:
@@ -105,14 +122,14 @@ def source_of(selector: Selector, resolution: Resolution, spoken: SpokenRows, *,
         search, kind = resolution.searches[selector.said], str(selector.of.annotation_type)
         conditions.append(spoken.condition(rows, kind, search))
     if selector.region is not None:
-        video = tables.videos.alias()
+        video = alias(tables.videos, next(numbers))
         froms.append(video)
         conditions += [video.c.video_id == rows.c.video_id, in_region(selector.region, rows, video)]
     return Source(rows, tuple(froms), tuple(conditions), start, end, rows.c.confidence, rows.c.annotation_id)
 
 
-def _videos(selector: Selector) -> Source:
-    video = tables.videos.alias()
+def _videos(selector: Selector, numbers: Iterator[int]) -> Source:
+    video = alias(tables.videos, next(numbers))
     start, end = literal(0.0), video.c.duration_seconds
     conditions = _lengths(start, end, selector)
     return Source(video, (video,), tuple(conditions), start, end, null(), video.c.video_id)
