@@ -77,8 +77,9 @@ QUADRANT: Final = _page(
 )
 _SOUND: Final = "('speech', 'voice_activity', 'audio_event')"
 SCENES: Final = _page(
-    "SELECT 1.0 AS score, c.video_id, c.start_s, c.end_s, c.first_id FROM ("
-    "SELECT s.video_id, s.timestamp_seconds AS start_s, s.end_seconds AS end_s, s.annotation_id AS first_id, "
+    "SELECT c.score, c.video_id, c.start_s, c.end_s, c.first_id FROM ("
+    "SELECT coalesce(s.confidence, 1.0) AS score, s.video_id, s.timestamp_seconds AS start_s, "
+    "s.end_seconds AS end_s, s.annotation_id AS first_id, "
     "(SELECT count(DISTINCT p.person_id) FROM annotations p WHERE p.annotation_type = 'person_track' "
     "AND p.video_id = s.video_id AND p.timestamp_seconds < s.end_seconds "
     "AND p.end_seconds > s.timestamp_seconds AND p.end_seconds - p.timestamp_seconds >= 0.5 "
@@ -90,7 +91,7 @@ SCENES: Final = _page(
     "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS earlier FROM annotations a "
     f"WHERE a.annotation_type IN {_SOUND} AND a.video_id = c.video_id AND a.timestamp_seconds < c.end_s "
     "AND a.end_seconds > c.start_s) o) / (c.end_s - c.start_s) > 0.5 "
-    "ORDER BY c.video_id, c.start_s, c.first_id LIMIT 100",
+    "ORDER BY c.score DESC, c.video_id, c.start_s, c.first_id LIMIT 100",
     1,
 )
 

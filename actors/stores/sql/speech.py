@@ -6,10 +6,10 @@ that `schemas.annotations.words` made, so neither splits a text.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -37,6 +37,7 @@ from schemas.storage import tables
 from schemas.storage.column_types import Uuid
 
 annotation_table: Final = tables.annotations
+_decode: Final = msgspec.json.Decoder().decode
 # As in the index of migration 0009: PostgreSQL uses it for this expression alone.
 _VECTOR: Final[ColumnElement[Any]] = literal_column(
     "array_to_tsvector(string_to_array(btrim(annotations.words), ' '))"
@@ -57,8 +58,7 @@ _WORDS_NEAR: Final = (
         ),
     )
     .where(_utterance.c.annotation_id.in_(bindparam("ids", expanding=True, type_=Uuid())))
-    # Not the plain column: SQLite would then read the words of all videos.
-    .where((annotation_table.c.annotation_type + "") == WORD)
+    .where(annotation_table.c.annotation_type == WORD)
 )
 
 
@@ -100,7 +100,7 @@ def words_near(connection: Connection, speech: Sequence[Annotation]) -> Iterator
     """Rows of single words that begin within these rows of speech, in any order."""
     for page in paged(row.annotation_id for row in speech):
         for data in connection.execute(_WORDS_NEAR, {"ids": page}).scalars():
-            yield Annotation.from_data(json.loads(data))
+            yield Annotation.from_data(_decode(data))
 
 
 def _of_videos(
@@ -116,7 +116,7 @@ def _of_videos(
 def _rows(connection: Connection, conditions: Iterable[ColumnElement[bool]]) -> Iterator[Annotation]:
     for condition in conditions:
         for data in connection.execute(select(annotation_table.c.data).where(condition)).scalars():
-            yield Annotation.from_data(json.loads(data))
+            yield Annotation.from_data(_decode(data))
 
 
 # Words as the databases' query languages have them. A word is letters, digits and marks, so nothing in it

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection as Sized
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
@@ -43,6 +43,7 @@ from vaengine.queries.sql.spoken import SpokenRows
 
 PAGE_VALUES: Final = 500  # values in one IN list
 ID_TYPES: Final = {"person_id": PERSON_TRACK, "face_id": FACE_IDENTITY, "speaker_id": SPEAKER}
+_decode: Final = msgspec.json.Decoder().decode
 rows_table, jobs, states = tables.annotations, tables.jobs, tables.job_pipeline_status
 
 
@@ -166,7 +167,7 @@ class SqlCollection(Collection):
 
     def _annotations(self, *conditions: Any) -> Iterator[Annotation]:
         for data in self.connection.scalars(select(rows_table.c.data).where(*conditions)):
-            yield Annotation.from_data(json.loads(data) if isinstance(data, str) else data)
+            yield Annotation.from_data(_decode(data))
 
     def places(self, video_ids: Iterable[str]) -> dict[str, VideoPlace]:
         video = tables.videos.c
