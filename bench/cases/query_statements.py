@@ -75,7 +75,12 @@ QUADRANT: Final = _page(
     "ORDER BY score DESC, f.video_id, start_s, first_id LIMIT 100",
     1,
 )
-_SOUND: Final = "('speech', 'voice_activity', 'audio_event')"
+_SOUNDS: Final = " UNION ALL ".join(
+    "SELECT {greatest}(a.timestamp_seconds, c.start_s) AS since, {least}(a.end_seconds, c.end_s) AS until "
+    f"FROM annotations a WHERE a.annotation_type = '{kind}' AND a.video_id = c.video_id "
+    "AND a.timestamp_seconds < c.end_s AND a.end_seconds > c.start_s"
+    for kind in ("speech", "voice_activity", "audio_event")
+)
 SCENES: Final = _page(
     "SELECT c.score, c.video_id, c.start_s, c.end_s, c.first_id FROM ("
     "SELECT coalesce(s.confidence, 1.0) AS score, s.video_id, s.timestamp_seconds AS start_s, "
@@ -86,11 +91,9 @@ SCENES: Final = _page(
     "AND {least}(p.end_seconds, s.end_seconds) - {greatest}(p.timestamp_seconds, s.timestamp_seconds) >= 0.5"
     ") AS persons FROM annotations s WHERE s.annotation_type = 'scene') c WHERE c.persons > 3 AND ("
     "SELECT sum({greatest}(o.until - {greatest}(o.since, coalesce(o.earlier, o.since)), 0.0)) FROM ("
-    "SELECT {greatest}(a.timestamp_seconds, c.start_s) AS since, {least}(a.end_seconds, c.end_s) AS until, "
-    "max({least}(a.end_seconds, c.end_s)) OVER (ORDER BY a.timestamp_seconds "
-    "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS earlier FROM annotations a "
-    f"WHERE a.annotation_type IN {_SOUND} AND a.video_id = c.video_id AND a.timestamp_seconds < c.end_s "
-    "AND a.end_seconds > c.start_s) o) / (c.end_s - c.start_s) > 0.5 "
+    "SELECT since, until, max(until) OVER (ORDER BY since, until "
+    f"ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS earlier FROM ({_SOUNDS}) heard"
+    ") o) / (c.end_s - c.start_s) > 0.5 "
     "ORDER BY c.score DESC, c.video_id, c.start_s, c.first_id LIMIT 100",
     1,
 )
