@@ -38,7 +38,7 @@ class QueryTimeout(VaengineError):
     template = (
         "{0} did not answer within {1} s: ask of fewer videos with --video, or allow more time with --timeout"
     )
-    kind = "store"
+    kind = "query_timeout"
 
 
 class DiskFull(VaengineError):
