@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from bench.cases.store import server
 from bench.fixtures import asked_collection
 from bench.harness.report import table
 from bench.harness.timing import in_turns, timed
+from bench.rivals import duckdb_on_parquet
 
 TITLE = "Queries"
 MANY, QUICK_MANY = 1_000_000, 20_000  # rows of the collection
@@ -24,9 +26,9 @@ REPEATS: Final = 7  # of each question in a round
 
 
 def measure(rounds: int, quick: bool = False, rows: int | None = None) -> dict[str, Any]:
-    """Measure every kind of query in turns with its rival, on SQLite and on PostgreSQL.
+    """Measure every kind of query in turns with its rivals, on SQLite and on PostgreSQL.
 
-    Raises `RuntimeError` where the two find different numbers of answers.
+    Raises `RuntimeError` where they find different answers.
     """
     asked = rows or (QUICK_MANY if quick else MANY)
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name, server() as database:
@@ -37,15 +39,16 @@ def measure(rounds: int, quick: bool = False, rows: int | None = None) -> dict[s
             "vectors": asked // asked_collection.ROWS * asked_collection.FACES,
             "aims_ms": {kind.name: kind.aim_ms for kind in KINDS},
             "stores": {
-                engine: _measured(url, asked, folder / f"{engine} cache", rounds)
-                for engine, url in urls.items()
+                engine: _measured(url, asked, folder / engine, rounds) for engine, url in urls.items()
             },
         }
 
 
-def _measured(url: str, rows: int, cache: Path, rounds: int) -> dict[str, Any]:
+def _measured(url: str, rows: int, folder: Path, rounds: int) -> dict[str, Any]:
     with _filled(url, rows) as store:
-        setting = Setting(store, cache)
+        setting = Setting(store, folder / "cache")
+        if duckdb_on_parquet.is_installed():
+            setting.parquet = duckdb_on_parquet.export(store, folder / "parquet")
         return {kind.name: _kind_measured(kind, setting, rounds) for kind in KINDS}
 
 
@@ -63,26 +66,27 @@ def _filled(url: str, rows: int) -> Iterator[DatabaseStorageBackend]:
 
 
 def _kind_measured(kind: QueryKind, setting: Setting, rounds: int) -> dict[str, Any]:
-    """Milliseconds of a kind and of its rival; the first call of each, which may make caches, is apart."""
+    """Milliseconds of a kind and of its rivals; the first call of each, which may make caches, is apart."""
+    ways = {"answer": kind.answer, "by_hand": kind.by_hand}
+    if kind.by_duckdb is not None and setting.parquet is not None:
+        ways["by_duckdb"] = kind.by_duckdb
     first_s = timed(lambda: kind.answer(setting))
-    found, by_hand = kind.answer(setting), kind.by_hand(setting)
-    if found != by_hand:
-        raise RuntimeError(f"{kind.name} finds {found} on {setting.store.url}, written by hand {by_hand}")
-    times = in_turns(
-        {
-            "answer": lambda: timed(lambda: kind.answer(setting)),
-            "by_hand": lambda: timed(lambda: kind.by_hand(setting)),
-        },
-        rounds * REPEATS,
-    )
-    answer, rival = times["answer"], times["by_hand"]
+    found = {name: way(setting) for name, way in ways.items()}
+    for name, other in found.items():
+        if other != found["answer"]:
+            counts = f"{len(found['answer'])} answers, {name} {len(other)} or others"
+            raise RuntimeError(f"{kind.name} has {counts} on {setting.store.url}")
+    cases = {name: partial(timed, partial(way, setting)) for name, way in ways.items()}
+    times = in_turns(cases, rounds * REPEATS)
+    answer = times["answer"]
     return {
-        "found": found,
+        "found": len(found["answer"]),
         "first_ms": 1000 * first_s,
         "median_ms": 1000 * answer.median,
         "p95_ms": 1000 * float(np.quantile(answer.seconds, 0.95)),
-        "by_hand_ms": 1000 * rival.median,
-        "ratio": answer.over(rival).median,
+        "by_hand_ms": 1000 * times["by_hand"].median,
+        "ratio": answer.over(times["by_hand"]).median,
+        "duckdb_ms": 1000 * times["by_duckdb"].median if "by_duckdb" in times else None,
     }
 
 
@@ -97,15 +101,27 @@ def described(measured: dict[str, Any]) -> str:
             f"{one['p95_ms']:.1f}",
             f"{one['by_hand_ms']:.1f}",
             f"{one['ratio']:.2f}",
+            "" if one["duckdb_ms"] is None else f"{one['duckdb_ms']:.1f}",
             "" if measured["aims_ms"][name] is None else f"{measured['aims_ms'][name]:g}",
         ]
         for engine, kinds in measured["stores"].items()
         for name, one in kinds.items()
     ]
-    titles = ["question", "store", "answers", "median ms", "p95 ms", "by hand ms", "ratio", "aim ms"]
+    titles = [
+        "question",
+        "store",
+        "answers",
+        "median ms",
+        "p95 ms",
+        "by hand ms",
+        "ratio",
+        "DuckDB ms",
+        "aim ms",
+    ]
     text = (
         f"{measured['rows']:,} rows and {measured['vectors']:,} vectors of {asked_collection.DIMENSION} "
-        "numbers. By hand is the best SQL for the question on the same tables, or for likeness one product "
-        "of numpy with all vectors in memory; both are measured in turns."
+        "numbers. By hand is the best SQL that was found for a question on the same tables, or for likeness "
+        "one product of numpy with all vectors in memory. DuckDB reads the same rows from Parquet, without "
+        "what says why. All are measured in turns, and a page has up to a hundred answers."
     )
     return f"{text}\n\n{table(titles, sorted(lines))}"

@@ -1,123 +1,163 @@
-"""The kinds of query that the benchmark measures; each has a rival that is written by hand.
+"""The kinds of query that the benchmark measures; each has rivals that are written by hand.
 
 To add a kind, write a `QueryKind` and name it in `KINDS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
-from sqlalchemy import Connection, select, text
+from sqlalchemy import select, text
 
 from actors.stores.database.backend import DatabaseStorageBackend
 from actors.stores.sql.dialect import is_postgresql
+from bench.cases.query_statements import NEAR, PAIRS, QUADRANT, SCENES, Statement, said_by_hand
 from bench.fixtures.asked_collection import MODEL, face_like, word
+from bench.rivals.duckdb_on_parquet import ParquetFiles
 from schemas.media.frames import Floats32
 from schemas.storage import tables
+from vaengine.api.query import answers_of
+from vaengine.queries.language.document import Query
+from vaengine.queries.language.parsing import query_of
 from vaengine.queries.said import said
 from vaengine.queries.similarity.embedding_matrix import open_matrices
 from vaengine.queries.similarity.faces import Reference, similar_faces
 
 COUNT: Final = 10  # answers of likeness
 PERSON: Final = 3  # whose likeness is asked for
+Found: TypeAlias = Sequence[Any]  # what was found, the same by whatever way
 
 
 @dataclass
 class Setting:
-    """The store that is asked, and the folder of its matrices."""
+    """The store that is asked, the folder of its matrices, and its tables as files of Parquet."""
 
     store: DatabaseStorageBackend
     cache: Path
+    parquet: ParquetFiles | None = None
     opened: list[Any] = field(default_factory=list)
 
     @cached_property
-    def vectors(self) -> Floats32:
-        """All vectors in memory, for the rival of likeness."""
-        with self.store._db.read() as connection:
-            rows = connection.execute(select(tables.embeddings.c.vector)).scalars().all()
-        return np.stack([np.frombuffer(row, "<f4") for row in rows])
+    def vectors(self) -> tuple[list[str], Floats32]:
+        """All vectors in memory with their ids, for the rival of likeness."""
+        with self.store.reading() as connection:
+            rows = connection.execute(select(tables.embeddings.c.annotation_id, tables.embeddings.c.vector))
+            ids, vectors = zip(*rows, strict=True)
+        return [str(one) for one in ids], np.stack([np.frombuffer(vector, "<f4") for vector in vectors])
 
-    def rows(self, statement: Callable[[Connection], tuple[str, dict[str, Any]]]) -> int:
-        """The number of rows that a statement of SQL returns."""
-        with self.store._db.read() as connection:
-            sql, values = statement(connection)
-            return len(connection.execute(text(sql), values).all())
+    def rows(self, statement: Statement) -> list[Any]:
+        """The rows that a statement of SQL returns."""
+        with self.store.reading() as connection:
+            sql, values = statement("postgresql" if is_postgresql(connection) else "sqlite")
+            return list(connection.execute(text(sql), values))
+
+    def duckdb_rows(self, statement: Statement) -> list[Any]:
+        """The rows that DuckDB returns for it."""
+        assert self.parquet is not None
+        return self.parquet.rows(*statement("duckdb"))
 
 
 @dataclass(frozen=True, slots=True)
 class QueryKind:
-    """A question: `answer` asks it of vaengine, `by_hand` of the best SQL; both return the number of answers.
+    """A question: `answer` asks it of vaengine, `by_hand` of the best SQL; both return what was found.
 
-    `aim_ms` is the median on two cores that it should have.
+    `aim_ms` is the median on two cores that it should have. `by_duckdb` asks DuckDB, where it can be asked.
     """
 
     name: str
     aim_ms: float | None
-    answer: Callable[[Setting], int]
-    by_hand: Callable[[Setting], int]
+    answer: Callable[[Setting], Found]
+    by_hand: Callable[[Setting], Found]
+    by_duckdb: Callable[[Setting], Found] | None = None
 
 
-def _said(search: str) -> Callable[[Setting], int]:
-    """The number of utterances: a phrase may be said twice in one."""
-    return lambda setting: len({match.annotation_ids for match in said(setting.store, search)})
+# Questions as documents: a page of a hundred answers, each with its path and why it was found.
 
 
-def _said_by_hand(words: str, phrase: str = "") -> Callable[[Setting], int]:
-    """Utterances with the rows of their words; `words` in the index's own language, then the phrase."""
-
-    def statement(connection: Connection) -> tuple[str, dict[str, Any]]:
-        if is_postgresql(connection):
-            found = (
-                "SELECT annotation_id, video_id, timestamp_seconds, end_seconds FROM annotations "
-                "WHERE words IS NOT NULL AND array_to_tsvector(string_to_array(btrim(words), ' ')) "
-                "@@ CAST(:words AS tsquery) AND strpos(words, :phrase) > 0"
-            )
-            values = {"words": " & ".join(words.split()), "phrase": phrase}
-        else:
-            found = (
-                "SELECT a.annotation_id, a.video_id, a.timestamp_seconds, a.end_seconds FROM speech_index "
-                "JOIN speech_numbers ON number = speech_index.rowid JOIN annotations a USING (annotation_id) "
-                "WHERE speech_index MATCH :words"
-            )
-            values = {"words": f'"{phrase.strip()}"' if phrase else words}
-        return (
-            f"WITH found AS ({found}) SELECT found.annotation_id, group_concat(w.data, '') FROM found "
-            "JOIN annotations w ON w.video_id = found.video_id AND w.annotation_type = 'word' "
-            "AND w.timestamp_seconds >= found.timestamp_seconds AND w.timestamp_seconds < found.end_seconds "
-            "GROUP BY found.annotation_id"
-        ).replace(
-            "group_concat(w.data, '')",
-            "string_agg(w.data::text, '')" if is_postgresql(connection) else "group_concat(w.data, '')",
-        ), values
-
-    return lambda setting: setting.rows(statement)
+def _document(name: str, aim_ms: float, document: str, statement: Statement) -> QueryKind:
+    query = query_of(document)
+    return QueryKind(
+        name,
+        aim_ms,
+        lambda setting: _moments(setting, query),
+        lambda setting: _sorted(setting.rows(statement)),
+        lambda setting: _sorted(setting.duckdb_rows(statement)),
+    )
 
 
-def _similar(setting: Setting) -> int:
+def _moments(setting: Setting, query: Query) -> Found:
+    return _sorted((one.video_id, one.start_s, one.end_s) for one in answers_of(setting.store, query))
+
+
+def _sorted(rows: Any) -> Found:
+    """Moments of rows that begin with a video and two times."""
+    return sorted((row[0], round(row[1], 6), round(row[2], 6)) for row in rows)
+
+
+# What is said, and who is alike.
+
+
+def _said(search: str) -> Callable[[Setting], Found]:
+    """The utterances: a phrase may be said twice in one."""
+    return lambda setting: sorted({match.annotation_ids[0] for match in said(setting.store, search)})
+
+
+def _said_by_hand(words: str, phrase: str = "") -> Callable[[Setting], Found]:
+    return lambda setting: sorted(str(row[0]) for row in setting.rows(said_by_hand(words, phrase)))
+
+
+def _said_by_duckdb(words: str, phrase: str = "") -> Callable[[Setting], Found]:
+    return lambda setting: sorted(str(row[0]) for row in setting.duckdb_rows(said_by_hand(words, phrase)))
+
+
+def _similar(setting: Setting) -> Found:
     matrices = open_matrices(setting.store, setting.cache)
     reference = Reference("it", MODEL, face_like(PERSON)[None])
-    return len(similar_faces(matrices, reference, count=COUNT))
+    return [match.annotation_ids[0] for match in similar_faces(matrices, reference, count=COUNT)]
 
 
-def _similar_by_hand(setting: Setting) -> int:
-    products = setting.vectors @ face_like(PERSON)
+def _similar_by_hand(setting: Setting) -> Found:
+    ids, vectors = setting.vectors
+    products = vectors @ face_like(PERSON)
     best = np.argpartition(products, -COUNT)[-COUNT:]
-    return len(best[np.argsort(-products[best])])
+    return [ids[at] for at in best[np.argsort(-products[best])]]
 
 
 RARE: Final = word(200)
+PHRASE: Final = f"{word(4)} {word(9)}"
 KINDS: Final = (
-    QueryKind("said: a rare word", 50, _said(RARE), _said_by_hand(RARE)),
+    _document(
+        "a person near laughter: videos",
+        10,
+        "find: person:person_0003\nsteps: [{relation: near, to: 'sound:laughter', within_s: 5}]\n"
+        "answers: videos",
+        NEAR,
+    ),
+    _document(
+        "anybody near laughter: pairs",
+        50,
+        "find: person\nsteps: [{relation: near, to: 'sound:laughter', within_s: 5}]",
+        PAIRS,
+    ),
+    _document("faces in the top-left quadrant", 150, "find: {kind: face, region: top-left}", QUADRANT),
+    _document(
+        "crowded scenes with much sound",
+        600,
+        "find: scene\nwhere: [{count: person, gt: 3}, {coverage: [speech, voice, sound], gt: 0.5}]",
+        SCENES,
+    ),
+    QueryKind("said: a rare word", 50, _said(RARE), _said_by_hand(RARE), _said_by_duckdb(RARE)),
     QueryKind(
         "said: a phrase of frequent words",
         50,
-        _said(f'"{word(4)} {word(9)}"'),
-        _said_by_hand(f"{word(4)} {word(9)}", f" {word(4)} {word(9)} "),
+        _said(f'"{PHRASE}"'),
+        _said_by_hand(PHRASE, f" {PHRASE} "),
+        _said_by_duckdb(PHRASE, f" {PHRASE} "),
     ),
     QueryKind("the most similar faces", 60, _similar, _similar_by_hand),
 )

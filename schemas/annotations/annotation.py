@@ -83,15 +83,18 @@ class Annotation:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Annotation:
         """The reverse of `to_data`; keys that are no column are attributes."""
-        rest = dict(data)
-        box = [rest.pop(f"bbox_{side}", None) for side in ("x", "y", "width", "height")]
-        columns = {name: rest.pop(name) for name in _FIELDS if name in rest}
+        columns: dict[str, Any] = {}
+        rest: dict[str, Any] = {}
+        for name, value in data.items():  # one pass: it is done for every row that is read
+            (columns if name in _COLUMNS else rest)[name] = value
+        box = [rest.pop(side, None) for side in _SIDES] if _SIDES[0] in rest else [None]
         bbox = None if None in box else BBox(*(float(v) for v in box if v is not None))
         return cls(**columns, bbox=bbox, attributes=rest)
 
 
-_FIELDS: Final = tuple(f.name for f in fields(Annotation))
-_PLAIN: Final = tuple(name for name in _FIELDS if name not in ("bbox", "attributes"))
+_PLAIN: Final = tuple(f.name for f in fields(Annotation) if f.name not in ("bbox", "attributes"))
+_COLUMNS: Final = frozenset(_PLAIN)
+_SIDES: Final = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
 
 
 def annotation_id(

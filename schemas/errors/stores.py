@@ -32,6 +32,15 @@ class StoreFailed(VaengineError):
     transient = True
 
 
+class QueryTimeout(VaengineError):
+    """A question took longer than it may. Values: url, seconds that each statement has."""
+
+    template = (
+        "{0} did not answer within {1} s: ask of fewer videos with --video, or allow more time with --timeout"
+    )
+    kind = "query_timeout"
+
+
 class DiskFull(VaengineError):
     """The store's disk is full. Values: path, detail."""
 

@@ -35,7 +35,7 @@ PERMANENT: Final = frozenset({
     *("unreadable", "file_name", "no_such_track", "changed"),
     *("truncated", "sound_truncated", "decoder"),
     *("stale_epoch", "lease_lost", "stale_attempt", "unstorable", "not_equal"),
-    *("internal", "model", "not_started"),
+    *("internal", "model", "not_started", "query_timeout"),
     *(POISONED, CANCELLED),
 })  # fmt: skip
 # The process ended, or had to be ended, because of the chunk that it held alone.

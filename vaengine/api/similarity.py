@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final, TypedDict
 
@@ -68,11 +69,6 @@ def similar(store: StorageBackend, request: SimilarityRequest) -> list[Match]:
     Exact, and the same on every kind of store. Raises `NotFound` for an unknown name, `UsageError` for a
     picture without a face or with several, and where the store has no faces of the same model.
     """
-    return _found(store, request, (request.kind,))
-
-
-def _found(store: StorageBackend, request: SimilarityRequest, kinds: Sequence[str]) -> list[Match]:
-    """The most similar annotations of each of these kinds; the picture is looked at once."""
     matrices = open_matrices(store, cache_folder(store.url, os.environ))
     videos = {jobs_of(store, name)[0].video_id for name in request.videos} or None
     limits: _Limits = {"count": request.count, "min_cosine": request.min_cosine}
@@ -83,19 +79,49 @@ def _found(store: StorageBackend, request: SimilarityRequest, kinds: Sequence[st
     require_embeddings(matrices, store.url)
     reference = reference_of(store, matrices, request)
     require_model(matrices, reference)
-    wheres = (EmbeddingFilter(KINDS[kind], videos, min_confidence=request.min_confidence) for kind in kinds)
-    return [match for where in wheres for match in similar_faces(matrices, reference, where, **limits)]
+    where = EmbeddingFilter(KINDS[request.kind], videos, min_confidence=request.min_confidence)
+    return similar_faces(matrices, reference, where, **limits)
 
 
-def cosines(store: StorageBackend, wanted: Similar) -> dict[str, float]:
-    """The annotations that `similar` of a query means, faces and identities or scenes, by their cosine."""
-    named = wanted.image if wanted.image is not None else str(wanted.annotation)
-    if wanted.image is not None and not Path(named).is_file():
-        raise UsageError(f"there is no picture file {named} on this machine")
-    least = -1.0 if wanted.min_score is None else wanted.min_score
-    request = SimilarityRequest(named, count=wanted.count, min_cosine=least)
-    found = _found(store, request, tuple(KINDS))
-    return {match.annotation_ids[0]: float(match.score or 0.0) for match in found}
+@dataclass
+class Likeness:
+    """What `similar` of queries means in a store; matrices are opened once, a picture is looked at once."""
+
+    store: StorageBackend
+    _references: dict[str, Reference] = field(default_factory=dict)
+
+    def __call__(self, wanted: Similar, kind: str, ids: Collection[str] | None) -> dict[str, float]:
+        """The annotations of a kind that are meant, of these ids or of all, by their cosine."""
+        least = -1.0 if wanted.min_score is None else wanted.min_score
+        limits: _Limits = {"count": wanted.count, "min_cosine": least}
+        if kind == "scene":
+            named = str(wanted.annotation)
+            found = similar_scenes(self.store, self._matrices, named, annotation_ids=ids, **limits)
+        else:
+            where = EmbeddingFilter(KINDS[kind], annotation_ids=ids)
+            found = similar_faces(self._matrices, self._reference(wanted), where, **limits)
+        return {match.annotation_ids[0]: float(match.score or 0.0) for match in found}
+
+    @cached_property
+    def _matrices(self) -> list[EmbeddingMatrix]:
+        return open_matrices(self.store, cache_folder(self.store.url, os.environ))
+
+    def _reference(self, wanted: Similar) -> Reference:
+        named = wanted.image if wanted.image is not None else str(wanted.annotation)
+        if named not in self._references:
+            self._references[named] = self._described(wanted, named)
+        return self._references[named]
+
+    def _described(self, wanted: Similar, named: str) -> Reference:
+        is_file = Path(named).is_file()
+        if wanted.image is not None and not is_file:
+            raise UsageError(f"there is no picture file {named} on this machine")
+        if SCENE_NAME.fullmatch(named) and not is_file:
+            raise UsageError(f"{named} is a scene, which only scenes are like: name a face or a person")
+        require_embeddings(self._matrices, self.store.url)
+        reference = reference_of(self.store, self._matrices, SimilarityRequest(named))
+        require_model(self._matrices, reference)
+        return reference
 
 
 def reference_of(

@@ -80,6 +80,9 @@ Video = Annotated[Texts, typer.Option(metavar="VIDEO", help="Only in this one: i
 Pad = Annotated[str | None, typer.Option(metavar="TIME", help="Widen each moment at both ends.")]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="So many answers.  [default: 100]")]
 Page = Annotated[str | None, typer.Option(metavar="PAGE", help="Go on where an earlier answer ended.")]
+Timeout = Annotated[
+    str, typer.Option(metavar="TIME", help="End a query of which a statement takes longer: 30s, 2m.")
+]
 Format = Annotated[
     str, typer.Option("--format", metavar="FORMAT", help="table, json, csv or parquet (needs -o).")
 ]
@@ -126,6 +129,7 @@ def query(
     pad: Pad = None,
     limit: Limit = None,
     page: Page = None,
+    timeout: Timeout = "10m",
     output_format: Format = "table",
     output: Output = None,
     sheet: Sheet = None,
@@ -138,7 +142,7 @@ def query(
     verbose: Verbose = False,
 ) -> None:
     """Ask: who, what and where, in relation to each other, over all videos."""
-    from vaengine.queries.language.flags import QueryFlags, given
+    from vaengine.queries.language.flags import QueryFlags, given, seconds_of
 
     if schema:
         from vaengine.queries.language.parsing import schema as schema_of
@@ -179,12 +183,13 @@ def query(
     from vaengine.cli.similar import write_matches
     from vaengine.requests.store_location import opened
 
+    timeout_s = seconds_of(timeout)
     with closing(opened(out, db)) as store:
         asked = _document(what, flags, store)
         if explain:
-            print_lines(explanation_of(store, asked).lines())
+            print_lines(explanation_of(store, asked, timeout_s).lines())
         else:
-            answers = answers_of(store, asked)
+            answers = answers_of(store, asked, timeout_s)
             _show(answers, output_format, output)
             write_matches(store, answers.matches, sheet=sheet, clips=clips, title=what or "")
     if save is not None:
@@ -208,7 +213,7 @@ def facets(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbo
 def _document(what: str | None, flags: QueryFlags, store: QueryStore) -> Query:
     """The query of a file, of a saved one, or of the options."""
     from vaengine.queries.language.parsing import SUFFIXES, query_in
-    from vaengine.queries.language.saved import saved
+    from vaengine.queries.language.saved import require_kind_or_name, saved
 
     if what is None:
         raise UsageError("say what to find, such as `vaengine query scenes`, or give a file with a query")
@@ -217,6 +222,7 @@ def _document(what: str | None, flags: QueryFlags, store: QueryStore) -> Query:
     elif what in store.saved_queries():
         asked = saved(store, what)
     else:
+        require_kind_or_name(store, what)
         return flags.document()
     if options := flags.beside_paging():
         raise UsageError(f"{what} is a whole query: put {', '.join(options)} into it")

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import UsageError
 from schemas.pipelines import short_name_of
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from schemas.storage.backend import StorageBackend
+
+
+TIMEOUT_S: Final = 600.0  # of each statement, unless somebody says otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +77,20 @@ class Answers:
 
 
 @contextmanager
-def collection_of(store: StorageBackend) -> Iterator[Collection]:
-    """The results of a store, in one snapshot where it is a database."""
+def collection_of(store: StorageBackend, timeout_s: float = TIMEOUT_S) -> Iterator[Collection]:
+    """The results of a store, in one snapshot where it is a database.
+
+    Raises `QueryTimeout` where a statement takes longer than `timeout_s`, or the reading of files.
+    """
     reading = getattr(store, "reading", None)
     if reading is None:
         from vaengine.queries.files_collection import FilesCollection
 
-        yield FilesCollection(store)
+        yield FilesCollection(store, timeout_s)
         return
     from vaengine.queries.sql.collection import SqlCollection
 
-    with reading() as connection:
+    with reading(timeout_s) as connection:
         yield SqlCollection(connection)
 
 
@@ -118,7 +124,7 @@ def analysed_of(query: Query, collection: Collection, resolution: Resolution) ->
 
 def _rows(query: Query, collection: Collection, resolution: Resolution, after: Position | None) -> list[Row]:
     """The rows of a page and one more, if there is any; by likeness where that is asked for."""
-    scores = resolution.scores.get(query.find.similar) if query.find.similar else None
+    scores = resolution.found
     if scores is None or query.answers == "videos":
         return collection.page(query, resolution, after, query.limit + 1)
     found = collection.page(query, resolution, None, None)

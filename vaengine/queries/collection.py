@@ -89,6 +89,10 @@ class Collection(ABC):
         """The answers of a query in their order, from a position on."""
 
     @abstractmethod
+    def ids(self, query: Query, resolution: Resolution) -> set[str]:
+        """The ids of the rows that `find` means and that any moment begins with."""
+
+    @abstractmethod
     def count(self, query: Query, resolution: Resolution) -> tuple[int, int]:
         """How many moments there are, in how many videos."""
 
@@ -133,8 +137,10 @@ class Collection(ABC):
         """Who is who in several videos."""
 
     @abstractmethod
-    def videos_with(self, column: str, local_id: str) -> set[str]:
-        """The videos in which a track, face or speaker has this id."""
+    def videos_with(self, local_id: str) -> dict[str, set[str]]:
+        """The videos in which a track (`person_id`), a face (`face_id`) and a speaker (`speaker_id`) has this
+        id.
+        """
 
     @abstractmethod
     def local_ids(self) -> list[str]:
@@ -143,10 +149,6 @@ class Collection(ABC):
     @abstractmethod
     def tracks_of(self, faces: Sized[Member]) -> set[Member]:
         """The tracks that these faces were seen on."""
-
-    @abstractmethod
-    def saying(self, words: str) -> frozenset[str]:
-        """The ids of speech and words in which these words are said, in this order."""
 
     @abstractmethod
     def facets(self) -> list[Facet]:

@@ -34,6 +34,7 @@ from vaengine.queries.language.document import (
     Selector,
 )
 from vaengine.queries.resolution import Branch, Resolution
+from vaengine.queries.texts import is_said
 
 _COMPARE: Final[Mapping[str, Any]] = {"gt": gt, "ge": ge, "lt": lt, "le": le, "eq": eq}
 
@@ -100,7 +101,7 @@ class Evaluation:
         """Every moment of the video, in no order."""
         if self.resolution.videos is not None and self.video.video_id not in self.resolution.videos:
             return
-        for row in self._rows(query.find).rows:
+        for row in self._found(query).rows:
             if all(self.holds(condition, row) for condition in query.where):
                 yield from self._widened([row], query.steps)
 
@@ -113,10 +114,15 @@ class Evaluation:
 
     def numbers(self, query: Query, measures: Sequence[Measure]) -> Iterator[tuple[str, list[float | None]]]:
         """The id of each row that `find` means, and these numbers of it."""
-        for row in self._rows(query.find).rows:
+        for row in self._found(query).rows:
             yield row.annotation_id, [self.measure(measure, row) for measure in measures]
 
     # Rows.
+
+    def _found(self, query: Query) -> _Rows:
+        if self.resolution.found is None:
+            return self._rows(query.find)
+        return Evaluation(self.video, self.resolution.of_find(query))._rows(query.find)
 
     def _rows(self, selector: Selector) -> _Rows:
         if selector not in self._known:
@@ -147,6 +153,8 @@ class Evaluation:
         too_short = selector.min_s is not None and length < selector.min_s
         too_long = selector.max_s is not None and length > selector.max_s
         if too_unsure or too_short or too_long or (ids is not None and row.annotation_id not in ids):
+            return False
+        if selector.said is not None and not is_said(self.resolution.searches[selector.said], row):
             return False
         return selector.region is None or (
             row.bbox is not None and is_in_region(selector.region, row.bbox, self.video)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter, defaultdict
 from collections.abc import Collection as Sized
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,10 +16,9 @@ from schemas.annotations.annotation import (
     FACE_IDENTITY,
     PERSON_TRACK,
     SPEAKER,
-    SPEECH,
-    WORD,
     Annotation,
 )
+from schemas.errors import QueryTimeout
 from schemas.pipelines import AUDIO, FACE, PERSON
 from schemas.storage.backend import Identity
 from schemas.work.chunk import WorkKey
@@ -26,7 +27,6 @@ from vaengine.queries.collection import Collection, Contents, Facet, Position, R
 from vaengine.queries.evaluation import Evaluation, Found, VideoRows
 from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Member, Resolution
-from vaengine.queries.texts import is_said, text_of, words_of
 
 if TYPE_CHECKING:
     from schemas.storage.backend import StorageBackend
@@ -41,8 +41,9 @@ _ID_TYPES = {
 class FilesCollection(Collection):
     """The results of a store; those of a pipeline are read when they are asked for, and kept."""
 
-    def __init__(self, store: StorageBackend) -> None:
-        self._store = store
+    def __init__(self, store: StorageBackend, timeout_s: float = math.inf) -> None:
+        self._store, self._timeout_s = store, timeout_s
+        self._ends_s = time.monotonic() + timeout_s
         self._results: dict[str, dict[str, tuple[Annotation, ...]]] = {}
 
     @cached_property
@@ -90,6 +91,8 @@ class FilesCollection(Collection):
         # identities by face join tracks that are counted as persons
         pipelines = sorted(needed | ({FACE} if PERSON in needed else set()))
         for video_id, video in self._videos.items():
+            if time.monotonic() > self._ends_s:
+                raise QueryTimeout(self._store.url, f"{self._timeout_s:g}")
             rows = tuple(row for name in pipelines for row in self._rows_of(name).get(video_id, ()))
             facts = (video_id, video.duration_s, video.width, video.height, video.analysed)
             yield Evaluation(VideoRows(*facts, rows), resolution)
@@ -106,6 +109,9 @@ class FilesCollection(Collection):
         rows = _videos(moments) if by_video else [_row(found) for found in moments]
         following = (row for row in rows if after is None or _order(row, query) > (-after.score, *after.keys))
         return list(islice(following, limit))
+
+    def ids(self, query: Query, resolution: Resolution) -> set[str]:
+        return {found.ids[0] for found in self._found(query, resolution)}
 
     def count(self, query: Query, resolution: Resolution) -> tuple[int, int]:
         moments = list(self._found(query, resolution))
@@ -165,9 +171,11 @@ class FilesCollection(Collection):
     def identities(self) -> list[Identity]:
         return self._store.identities()
 
-    def videos_with(self, column: str, local_id: str) -> set[str]:
-        rows = self._of_type(*_ID_TYPES[column])
-        return {row.video_id for row in rows if getattr(row, column) == local_id}
+    def videos_with(self, local_id: str) -> dict[str, set[str]]:
+        return {
+            column: {row.video_id for row in self._of_type(*kind) if getattr(row, column) == local_id}
+            for column, kind in _ID_TYPES.items()
+        }
 
     def local_ids(self) -> list[str]:
         names = (getattr(row, column) for column, kind in _ID_TYPES.items() for row in self._of_type(*kind))
@@ -180,11 +188,6 @@ class FilesCollection(Collection):
             if (row.video_id, row.face_id) in faces
             for track in row.attributes.get("persons") or ()
         }
-
-    def saying(self, words: str) -> frozenset[str]:
-        sought = words_of(words)
-        rows = self._of_type(AUDIO, SPEECH, WORD)
-        return frozenset(row.annotation_id for row in rows if is_said(sought, text_of(row)))
 
     def facets(self) -> list[Facet]:
         rows: Counter[tuple[str, str]] = Counter()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from schemas.annotations.annotation import FACE_IDENTITY, PERSON_TRACK
+from schemas.annotations.words import WordSearch
 from schemas.pipelines import AUDIO, FACE, PERSON
-from vaengine.queries.language.document import Mean, Query, Selector, Similar, parts_of
+from vaengine.queries.language.document import Mean, Query, Selector, parts_of
 
 Member: TypeAlias = tuple[str, str]  # a video, and the id of a track, face or speaker in it
 
@@ -41,15 +42,17 @@ class Branch:
 class Resolution:
     """The words of one query in one collection.
 
-    `labels` has the stored spellings of each label; `texts` the annotations in which words are said, and
-    `scores` the annotations like a picture, each with its cosine. `videos` are the only ones that count; None
+    `labels` has the stored spellings of each label, `searches` the words of each `said`. `scores` has, for
+    each selector with `similar`, the annotations that it means with their cosines; `found` has those of
+    `find`, which are ranked among what passes the whole query. `videos` are the only ones that count; None
     means all. `notes` are lines for a person.
     """
 
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     people: Mapping[str, Appearances] = field(default_factory=dict)
-    texts: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    scores: Mapping[Similar, Mapping[str, float]] = field(default_factory=dict)
+    searches: Mapping[str, WordSearch] = field(default_factory=dict)
+    scores: Mapping[Selector, Mapping[str, float]] = field(default_factory=dict)
+    found: Mapping[str, float] | None = None
     videos: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
@@ -74,13 +77,14 @@ class Resolution:
         return frozenset(branch.pipeline for branch in self.branches(selector))
 
     def ids(self, selector: Selector) -> frozenset[str] | None:
-        """The only annotations that can be meant, by text and likeness; None where any can."""
-        chosen = []
-        if selector.said is not None:
-            chosen.append(self.texts.get(selector.said, frozenset()))
-        if selector.similar is not None:
-            chosen.append(frozenset(self.scores.get(selector.similar, {})))
-        return frozenset.intersection(*chosen) if chosen else None
+        """The only annotations that can be meant, by likeness; None where any can."""
+        return None if selector.similar is None else frozenset(self.scores.get(selector, {}))
+
+    def of_find(self, query: Query) -> Resolution:
+        """The same for the rows that are found, rather than for others of an equal selector."""
+        if self.found is None:
+            return self
+        return replace(self, scores={**self.scores, query.find: self.found})
 
     def needed_by(self, query: Query) -> frozenset[str]:
         """The pipelines that a video needs for any part of a query."""

@@ -6,6 +6,8 @@ import difflib
 import fnmatch
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection as Sized
+from dataclasses import replace
 from typing import Any, Final, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -25,14 +27,16 @@ from vaengine.queries.language.document import (
     Similar,
     parts_of,
 )
-from vaengine.queries.language.words import MIN_TRACK_S
+from vaengine.queries.language.words import MIN_TRACK_S, KindName
 from vaengine.queries.resolution import Appearances, Member, Resolution
+from vaengine.queries.texts import search_for
 
 MAX_NAMED: Final = 8  # known names in an error
 WINDOW_NOTE: Final = (
     "sounds are heard in windows of 10 s every 5 s: their times are right to 5 s, not to the second"
 )
-SimilarRows = Callable[[Similar], Mapping[str, float]]  # the annotations like a picture, with their cosine
+# The annotations of a kind like a picture, with their cosine: of these ids alone, or of all.
+SimilarRows = Callable[[Similar, KindName, Sized[str] | None], Mapping[str, float]]
 _Value = TypeVar("_Value", bound=BaseModel)
 
 
@@ -66,21 +70,45 @@ def resolved(
             name: _person(name, collection, people)
             for name in sorted({one.person for one in selectors if one.person is not None})
         },
-        texts={
-            said: collection.saying(said)
-            for said in sorted({one.said for one in selectors if one.said is not None})
-        },
-        scores={one: _similar(one, similar) for one in parts_of(query, Similar)},
+        searches={one.said: search_for(one.said) for one in selectors if one.said is not None},
         videos=_videos(query.videos, collection) if query.videos else None,
         notes=(WINDOW_NOTE,) if any(one.kind == "sound" for one in selectors) else (),
     )
-    return _with_percentiles(query, collection, resolution), resolution
+    for selector in reversed(selectors[1:]):  # the innermost first; `find`, which comes first, is ranked last
+        if selector.similar is not None:
+            candidates = Query(find=_with_similar(selector, None), videos=query.videos)
+            scores = _ranked(selector, candidates, collection, resolution, similar)
+            resolution = replace(resolution, scores={**resolution.scores, selector: scores})
+    query = _with_percentiles(query, collection, resolution)
+    if query.find.similar is not None:
+        changes = {"find": _with_similar(query.find, None), "answers": "moments", "page": None}
+        found = _ranked(query.find, query.model_copy(update=changes), collection, resolution, similar)
+        resolution = replace(resolution, found=found)
+    return query, resolution
 
 
-def _similar(value: Similar, similar: SimilarRows | None) -> Mapping[str, float]:
-    if similar is None:
+# Likeness: what passes everything else is ranked.
+
+
+def _with_similar(selector: Selector, similar: Similar | None) -> Selector:
+    return selector.model_copy(update={"similar": similar})
+
+
+def _ranked(
+    selector: Selector,
+    candidates: Query,
+    collection: Collection,
+    resolution: Resolution,
+    similar: SimilarRows | None,
+) -> Mapping[str, float]:
+    """The rows of a selector that are most like what it names, of those that `candidates` finds."""
+    if similar is None or selector.similar is None:
         raise UsageError("this store has no likeness to ask for: leave `similar` out")
-    return similar(value)
+    has_filters = candidates.find != Selector(kind=selector.kind) or bool(
+        candidates.where or candidates.steps or candidates.videos
+    )
+    ids = collection.ids(candidates, resolution) if has_filters else None
+    return similar(selector.similar, selector.kind, ids)
 
 
 # Defaults and percentiles.
@@ -133,6 +161,7 @@ def _with_percentiles(query: Query, collection: Collection, resolution: Resoluti
 def percentile_of(measure: Measure, query: Query, collection: Collection, resolution: Resolution) -> float:
     """The percentile of a number over the rows that `find` means, by nearest rank."""
     plain = measure.model_copy(update={"percentile": None})
+    query = query.model_copy(update={"find": _with_similar(query.find, None)})
     found = collection.measures(query, resolution, [plain]).values()
     values = sorted(value for (value,) in found if value is not None)
     if not values:
@@ -197,10 +226,10 @@ def _identity(name: str, collection: Collection) -> Appearances | None:
 def _local(name: str, collection: Collection) -> Appearances | None:
     """An id of single videos: `person_0001` in any, `VIDEO/person_0001` in one."""
     video_id, _, local_id = name.rpartition("/")
+    videos_with = collection.videos_with(local_id)
 
     def members(column: str) -> frozenset[Member]:
-        videos = collection.videos_with(column, local_id)
-        return frozenset((video, local_id) for video in videos if video_id in ("", video))
+        return frozenset((video, local_id) for video in videos_with[column] if video_id in ("", video))
 
     faces = members("face_id")
     tracks = members("person_id") | (collection.tracks_of(faces) if faces else set())

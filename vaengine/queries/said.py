@@ -71,6 +71,8 @@ def word_times(spoken: Sequence[str], words: Sequence[Annotation]) -> list[Secon
         for word in words_of(str(row.attributes.get("word", "")))
         if row.timestamp_seconds is not None and row.end_seconds is not None
     ]
+    if [word for word, _ in timed] == list(spoken):  # as it nearly always is
+        return [seconds for _, seconds in timed]
     times: list[Seconds | None] = [None] * len(spoken)
     blocks = SequenceMatcher(None, spoken, [word for word, _ in timed], autojunk=False).get_matching_blocks()
     for at, timed_at, size in blocks:

@@ -1,25 +1,23 @@
-"""Finds words in what is said: the same words in any case, in the same order, whole."""
+"""What a query calls `said`: which words are searched, and in what."""
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
-from schemas.annotations.annotation import Annotation
-
-_WORD: Final = re.compile(r"\w+")
+from schemas.annotations.annotation import SPEECH, Annotation
+from schemas.annotations.words import WordSearch, words_of
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a text, in one case."""
-    return _WORD.findall(text.lower())  # not `casefold`: databases would not find Straße by strasse
+def search_for(said: str) -> WordSearch:
+    """The search that `said` means: its words follow each other, unless phrases are in double quotes.
+
+    `laugh*` is any word that begins so. Raises `UsageError` where there is no word in it.
+    """
+    return WordSearch.parse(said if '"' in said else f'"{said}"')
 
 
-def is_said(words: list[str], text: str) -> bool:
-    """Whether a text has these words one after another; none are never said."""
-    said = words_of(text)
-    length = len(words)
-    return length > 0 and any(said[at : at + length] == words for at in range(len(said) - length + 1))
+def is_said(search: WordSearch, row: Annotation) -> bool:
+    """Whether every phrase of a search is in a row of speech, or is the word of a word."""
+    text = row.attributes.get("text" if row.annotation_type == SPEECH else "word")
+    return isinstance(text, str) and search.matches(words_of(text))
 
 
 def text_of(row: Annotation) -> str:

@@ -119,9 +119,12 @@ class DatabaseStorageBackend(Backend):
         self._db = database
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """One snapshot, for statements of SQLAlchemy that only read."""
-        with self._db.read() as connection:
+    def reading(self, timeout_s: float | None = None) -> Iterator[Connection]:
+        """One snapshot, for statements of SQLAlchemy that only read, each of which may take so long.
+
+        Raises `QueryTimeout`.
+        """
+        with self._db.read() if timeout_s is None else self._db.read_within(timeout_s) as connection:
             yield connection
 
     def ask(self, name: str, **parameters: Any) -> list[rows.Row]:

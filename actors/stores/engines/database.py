@@ -15,7 +15,7 @@ from actors.stores.encoding.refusals import require_encodable
 from actors.stores.migrations import speech_words
 from actors.stores.rules.states import now
 from actors.stores.sql.leases import current_epoch, is_under_way
-from schemas.errors import NotFound, StaleEpoch, StoreOutdated, StoreUnreachable, VaengineError
+from schemas.errors import NotFound, QueryTimeout, StaleEpoch, StoreOutdated, StoreUnreachable, VaengineError
 
 FOREIGN: Final = "somebody else's"  # the revision of tables that are not ours
 
@@ -47,6 +47,18 @@ class Database(ABC):
         """One snapshot for all that is read inside."""
         with self._errors(), self._engine.connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def read_within(self, timeout_s: float) -> Iterator[Connection]:
+        """One snapshot, each statement on which may take so long; raises `QueryTimeout`."""
+        with self.read() as connection:
+            try:
+                with self._limited(connection, timeout_s):
+                    yield connection
+            except exc.DBAPIError as error:
+                if self._is_timeout(error.orig):
+                    raise QueryTimeout(self.url, f"{timeout_s:g}") from error
+                raise
 
     @contextmanager
     def write(self, epoch: int | None, videos: Iterable[str] | None = None) -> Iterator[Connection]:
@@ -131,6 +143,14 @@ class Database(ABC):
             raise self._store_error(error.orig) from error
         except self._driver_error as error:
             raise self._store_error(error) from error
+
+    @abstractmethod
+    def _limited(self, connection: Connection, timeout_s: float) -> AbstractContextManager[None]:
+        """Inside, a statement that takes longer is ended with an error of the driver."""
+
+    @abstractmethod
+    def _is_timeout(self, error: BaseException | None) -> bool:
+        """Whether an error of the driver says that a statement was ended."""
 
     @abstractmethod
     def _store_error(self, error: BaseException | None) -> VaengineError:

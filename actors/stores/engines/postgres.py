@@ -183,6 +183,14 @@ class PostgresDatabase(Database):
     def wipe(self) -> Wiped:
         return Wiped(True, _UNWIPED_NOTE)
 
+    @contextmanager
+    def _limited(self, connection: Connection, timeout_s: float) -> Iterator[None]:
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, round(1000 * timeout_s))}")
+        yield
+
+    def _is_timeout(self, error: BaseException | None) -> bool:
+        return isinstance(error, psycopg.errors.QueryCanceled)
+
     def _writing(self) -> AbstractContextManager[Connection]:
         return self._engine.connect()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from schemas.errors import DiskFull, NotFound, StoreDamaged, StoreFailed, StoreU
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S: Final = 30.0
+STEPS_PER_LOOK: Final = 20_000  # of SQLite's machine, about a millisecond, between looks at the clock
 
 _DISK_FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _CODE_CURES: Final = {
@@ -150,6 +152,26 @@ class SQLiteDatabase(Database):
         finally:
             raw.close()
         return Wiped(False, _UNWIPED_NOTE.format(self.path, "somebody reads it")) if is_read else Wiped(True)
+
+    @contextmanager
+    def _limited(self, connection: Connection, timeout_s: float) -> Iterator[None]:
+        ends_s = time.monotonic() + timeout_s
+
+        def begin_again(*_: object) -> None:
+            nonlocal ends_s
+            ends_s = time.monotonic() + timeout_s
+
+        driver: Any = connection.connection.driver_connection
+        event.listen(connection, "before_cursor_execute", begin_again)
+        driver.set_progress_handler(lambda: time.monotonic() > ends_s, STEPS_PER_LOOK)
+        try:
+            yield
+        finally:
+            driver.set_progress_handler(None, 0)
+            event.remove(connection, "before_cursor_execute", begin_again)
+
+    def _is_timeout(self, error: BaseException | None) -> bool:
+        return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT
 
     def _writing(self) -> AbstractContextManager[Connection]:
         return self._engine.connect().execution_options(vaengine_write=True)

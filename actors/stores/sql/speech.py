@@ -6,22 +6,24 @@ that `schemas.annotations.words` made, so neither splits a text.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     Text,
     and_,
     bindparam,
     cast,
+    column,
     func,
     literal,
     literal_column,
     select,
-    text,
+    table,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
@@ -35,14 +37,13 @@ from schemas.storage import tables
 from schemas.storage.column_types import Uuid
 
 annotation_table: Final = tables.annotations
+_decode: Final = msgspec.json.Decoder().decode
 # As in the index of migration 0009: PostgreSQL uses it for this expression alone.
 _VECTOR: Final[ColumnElement[Any]] = literal_column(
     "array_to_tsvector(string_to_array(btrim(annotations.words), ' '))"
 )
-_MATCHING: Final = text(
-    "SELECT annotation_id FROM speech_index JOIN speech_numbers ON number = speech_index.rowid"
-    " WHERE speech_index MATCH :speech"
-)
+_index: Final = table("speech_index", column("rowid"), column("speech_index"))
+_numbers: Final = table("speech_numbers", column("number"), column("annotation_id", Uuid()))
 _utterance: Final = annotation_table.alias("utterance")
 _WORDS_NEAR: Final = (
     select(annotation_table.c.data)
@@ -57,8 +58,7 @@ _WORDS_NEAR: Final = (
         ),
     )
     .where(_utterance.c.annotation_id.in_(bindparam("ids", expanding=True, type_=Uuid())))
-    # Not the plain column: SQLite would then read the words of all videos.
-    .where((annotation_table.c.annotation_type + "") == WORD)
+    .where(annotation_table.c.annotation_type == WORD)
 )
 
 
@@ -68,11 +68,22 @@ def contains(connection: Connection, search: WordSearch) -> ColumnElement[bool]:
     It takes words for granted that `actors.stores.migrations.speech_words` may still have to fill.
     """
     if not is_postgresql(connection):
-        matching = _MATCHING.bindparams(speech=_fts5_query(search)).columns(annotation_table.c.annotation_id)
-        return annotation_table.c.annotation_id.in_(matching)
+        return annotation_table.c.annotation_id.in_(ids_of_utterances(connection, search))
     in_order = [_in_order(phrase) for phrase in search.phrases if len(phrase.words) > 1]
     found = _VECTOR.bool_op("@@")(cast(literal(_tsquery(search), Text()), TSQUERY))
     return and_(annotation_table.c.words.is_not(None), found, *in_order)
+
+
+def ids_of_utterances(connection: Connection, search: WordSearch) -> Select[tuple[str]]:
+    """The ids of rows with every phrase of a search, to be part of another statement; see `contains`."""
+    if is_postgresql(connection):
+        found = select(annotation_table.c.annotation_id).where(contains(connection, search))
+    else:
+        numbered = select(_numbers.c.annotation_id).join_from(
+            _index, _numbers, _numbers.c.number == _index.c.rowid
+        )
+        found = numbered.where(_index.c.speech_index.bool_op("MATCH")(_fts5_query(search)))
+    return found.correlate(None)
 
 
 def utterances(
@@ -89,7 +100,7 @@ def words_near(connection: Connection, speech: Sequence[Annotation]) -> Iterator
     """Rows of single words that begin within these rows of speech, in any order."""
     for page in paged(row.annotation_id for row in speech):
         for data in connection.execute(_WORDS_NEAR, {"ids": page}).scalars():
-            yield Annotation.from_data(json.loads(data))
+            yield Annotation.from_data(_decode(data))
 
 
 def _of_videos(
@@ -105,7 +116,7 @@ def _of_videos(
 def _rows(connection: Connection, conditions: Iterable[ColumnElement[bool]]) -> Iterator[Annotation]:
     for condition in conditions:
         for data in connection.execute(select(annotation_table.c.data).where(condition)).scalars():
-            yield Annotation.from_data(json.loads(data))
+            yield Annotation.from_data(_decode(data))
 
 
 # Words as the databases' query languages have them. A word is letters, digits and marks, so nothing in it

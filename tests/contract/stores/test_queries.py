@@ -34,6 +34,8 @@ def party() -> list[Filmed]:
     garden.identity("face_0001", 2, 9, "person_0002", "person_0003")  # two tracks of one person
     garden.sound("laughter", 8, 10, confidence=0.5)
     garden.speech("Good morning to you.", 1, 9)
+    garden.word("Good", 1.0, 1.5)
+    garden.word("Straße", 2.0, 2.5)
     garden.face(1.0, (10, 10, 40, 40), face_id="face_0001", confidence=0.9)
     garden.face(2.0, (400, 10, 40, 40), confidence=0.8)
     for second in range(40):
@@ -79,6 +81,12 @@ def spans(answers: Answers) -> list[tuple[str, float, float]]:
         ("find: scene\nwhere: [{not: {relation: overlaps, to: speech}}]", [("garden", 20.0, 40.0)]),
         ("find: speech:GOOD morning", [("garden", 1.0, 9.0)]),
         ("find: speech:morning good", []),
+        ("find: {kind: speech, said: 'to \"good morn*\"'}", [("garden", 1.0, 9.0)]),
+        ("find: word:Straße", [("garden", 2.0, 2.5)]),
+        ("find: word:strasse", [("garden", 2.0, 2.5)]),
+        ("find: word:GOOD", [("garden", 1.0, 1.5)]),
+        ("find: speech:good\nsteps: [{relation: contains, to: 'speech:morning'}]", []),
+        ("find: speech:good\nsteps: [{relation: contains, to: 'word:strasse'}]", [("garden", 1.0, 9.0)]),
         ("find: {kind: person, person: identity_0001}", [("garden", 2.0, 12.0), ("garden", 3.0, 13.0)]),
         (
             "find: scene\nsteps: [{relation: contains, to: person:person_0002},"

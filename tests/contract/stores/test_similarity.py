@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -19,6 +20,10 @@ from schemas.work.job import JobStatus
 from tests.contract.conftest import STORES
 from tests.support.stores.fake_rows import Rows
 from tests.support.stores.fake_videos import RUN, Clip, done
+from vaengine.api.query import answers_of
+from vaengine.queries.files_collection import FilesCollection
+from vaengine.queries.language.parsing import query_of
+from vaengine.queries.resolve import resolved
 from vaengine.queries.similarity.embedding_matrix import cache_folder, forget_matrices, open_matrices
 from vaengine.queries.similarity.faces import EmbeddingFilter, Reference, similar_faces
 from vaengine.queries.similarity.scenes import similar_scenes
@@ -108,6 +113,38 @@ def test_every_store_answers_in_the_same_order_with_the_same_numbers(tmp_path: P
             answers.append((faces, scenes))
     assert len(answers[0][0]) == 30
     assert answers[0] == answers[1] == answers[2]
+
+
+def test_a_query_ranks_what_passes_its_other_conditions(
+    kept: StorageBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    named = f"{CLIPS[0].video_id}:face_0001"
+    like = {"annotation": named, "count": 6}
+    sure = {"kind": "face", "similar": like, "min_confidence": 0.55}
+    contained = {"relation": "during", "to": {"kind": "scene", "max_s": 3.0}}
+    answers = answers_of(
+        kept, query_of({"find": sure, "where": [contained], "videos": [CLIPS[2].video_id], "limit": 4})
+    )
+    plain = {"find": {"kind": "face", "min_confidence": 0.55}, "where": [contained]}
+    algebra = FilesCollection(kept)
+    inside = algebra.ids(*resolved(query_of({**plain, "videos": [CLIPS[2].video_id]}), algebra))
+    assert 6 < len(inside) < FACES
+    matrices = open_matrices(kept, cache_folder(kept.url, os.environ))
+    reference = stored_reference(kept, matrices, named)
+    where = EmbeddingFilter(FACE_DETECTION, annotation_ids=inside)
+    wanted = similar_faces(matrices, reference, where, count=6)
+    assert len(wanted) == 6
+    assert [match.annotation_ids for match in answers] == [match.annotation_ids for match in wanted[:4]]
+    assert [match.score for match in answers] == [match.score for match in wanted[:4]]
+    rest = answers_of(kept, answers.query.model_copy(update={"page": answers.next_page}))
+    assert [match.annotation_ids for match in rest] == [match.annotation_ids for match in wanted[4:]]
+    scenes = query_of({"find": "scene", "where": [{"relation": "contains", "to": sure}]})
+    assert answers_of(kept, scenes).matches
+    with pytest.raises(UsageError, match="only scenes are like"):
+        answers_of(
+            kept, query_of({"find": {**sure, "similar": {"annotation": f"{CLIPS[0].video_id}:scene_0001"}}})
+        )
 
 
 def test_filters_come_first(kept: StorageBackend, tmp_path: Path) -> None:
@@ -217,7 +254,7 @@ def test_damaged_files_are_made_again(harm: str, one: StorageBackend, tmp_path: 
     (before,) = open_matrices(one, cache)
     vectors = before.vectors.copy()
     (folder,) = cache.iterdir()
-    file = {"cut": "0.vectors", "gone": "0.vectors", "index": "index.json", "rows": "0.start_s.npy"}[harm]
+    file = {"cut": "0.vectors", "gone": "0.vectors", "index": "index.json", "rows": "0.rows"}[harm]
     if harm == "gone":
         (folder / file).unlink()
     else:
@@ -233,5 +270,5 @@ def test_the_files_are_the_users_own_and_go_when_a_store_is_forgotten(
     folder = cache_folder(one.url, environment)
     open_matrices(one, folder)
     assert folder.stat().st_mode & 0o077 == 0
-    assert forget_matrices(one.url, environment) == 11
+    assert forget_matrices(one.url, environment) == 3
     assert (folder.exists(), forget_matrices(one.url, environment)) == (False, 0)

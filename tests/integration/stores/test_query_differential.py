@@ -103,7 +103,8 @@ def test_every_bound_is_the_same(bound: str, about: str, arranged: str) -> None:
 GRID = st.integers(0, 12).map(lambda n: n / 2)
 PERSONS = st.sampled_from(["person_0001", "person_0002", "person_0003"])
 CONFIDENCE = st.sampled_from([None, 0.25, 0.5, 0.75])
-SAID = st.sampled_from(["Good morning", "a good night"])
+SPOKEN = st.sampled_from(["Good morning", "a good night", "Gute Nacht, STRASSE!"])
+SAID = st.sampled_from(["good", "Good Morning", "go*", 'night "a good"', "straße"])
 ANALYSED = st.sets(st.sampled_from([SCENE, PERSON, FACE, AUDIO])).map(sorted)
 
 
@@ -119,9 +120,8 @@ def _video(draw: st.DrawFn, name: str, content: str) -> Filmed:
         lambda: video.scene(*_span(draw)),
         lambda: video.track(draw(PERSONS), *_span(draw), confidence=draw(CONFIDENCE)),
         lambda: video.sound(draw(st.sampled_from(["laughter", "Laughter", "music"])), *_span(draw)),
-        lambda: video.speech(
-            draw(st.sampled_from(["Good morning", "a good night"])), *_span(draw), "speaker_0001"
-        ),
+        lambda: video.speech(draw(SPOKEN), *_span(draw), "speaker_0001"),
+        lambda: video.word(draw(st.sampled_from(["Good", "Straße", "GUTE"])), *_span(draw)),
         lambda: video.face(
             draw(GRID),
             (64.0 * draw(st.integers(0, 9)), 36.0 * draw(st.integers(0, 9)), 64.0, 72.0),
@@ -152,7 +152,7 @@ PLAIN = st.one_of(
         lambda kind: {"kind": kind}
     ),
     st.builds(lambda label: {"kind": "sound", "label": label}, st.sampled_from(["LAUGHTER", "music"])),
-    st.builds(lambda said: {"kind": "speech", "said": said}, st.sampled_from(["good", "Good Morning"])),
+    st.builds(lambda kind, said: {"kind": kind, "said": said}, st.sampled_from(["speech", "word"]), SAID),
     st.builds(lambda region: {"kind": "face", "region": region}, st.sampled_from(REGIONS)),
     st.builds(lambda s: {"kind": "person", "min_s": s}, st.sampled_from([0, 0.5, 1])),
     st.builds(lambda c: {"kind": "person", "min_confidence": c}, st.sampled_from([0.25, 0.5])),

@@ -81,6 +81,9 @@ class Filmed:
     def speech(self, text: str, start_s: float, end_s: float, speaker: str | None = None) -> Annotation:
         return self.add(SPEECH, start_s, end_s, speaker_id=speaker, attributes={"text": text})
 
+    def word(self, word: str, start_s: float, end_s: float) -> Annotation:
+        return self.add(WORD, start_s, end_s, attributes={"word": word})
+
     def loudness(self, start_s: float, dbfs: float) -> Annotation:
         return self.add(LOUDNESS, start_s, start_s + 1, attributes={"rms_dbfs": dbfs, "peak_dbfs": dbfs + 6})
 

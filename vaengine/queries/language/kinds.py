@@ -23,6 +23,8 @@ from schemas.errors import UsageError
 from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from vaengine.queries.language.words import KindName
 
+MIN_NAME_SIMILARITY: Final = 0.75  # of a name that is offered instead, 0..1: a slip or two of the keyboard
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -78,6 +80,6 @@ def kind_named(name: str) -> Kind:
         known = _OTHER_NAMES.get(candidate, candidate)
         if known in KINDS:
             return KINDS[known]
-    near = difflib.get_close_matches(asked, [*KINDS, *_OTHER_NAMES], 1, 0.6)
+    near = difflib.get_close_matches(asked, [*KINDS, *_OTHER_NAMES], 1, MIN_NAME_SIMILARITY)
     hint = f"did you mean {_OTHER_NAMES.get(near[0], near[0])!r}? " if near else ""
     raise UsageError(f"nothing is called {name!r}: {hint}A query knows {', '.join(KINDS)}")

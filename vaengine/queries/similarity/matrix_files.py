@@ -1,4 +1,4 @@
-"""The files of matrices of embeddings: a folder for each state of a store, with three files for each model.
+"""The files of matrices of embeddings: a folder for each state of a store, with two files for each model.
 
 A folder counts once its index is written, which is last. It is written under another name and then renamed.
 """
@@ -21,10 +21,10 @@ import numpy.typing as npt
 from schemas.media.frames import Floats32
 from schemas.work.chunk import WorkKey
 
-FORMAT: Final = 1  # of the files; another one makes them again
+FORMAT: Final = 2  # of the files; another one makes them again
 STATE_DIGITS: Final = 32  # of a digest of what the store had, the name of a folder
 _STATE: Final = re.compile(rf"[0-9a-f]{{{STATE_DIGITS}}}")
-VECTORS, COLUMN, INDEX = ".vectors", ".npy", "index.json"
+VECTORS, ROWS, INDEX = ".vectors", ".rows", "index.json"
 # Beside its vector: what a row is filtered by, and what an answer says of it.
 TEXT_COLUMNS: Final = ("annotation_id", "annotation_type", "video_id", "face_id", "person_id")
 NUMBER_COLUMNS: Final = ("start_s", "end_s", "confidence", "length")
@@ -89,18 +89,20 @@ def _index_in(folder: Path) -> dict[str, Any] | None:
 
 
 def _arrays_in(folder: Path, model: Mapping[str, Any]) -> tuple[Floats32, Rows]:
-    """Vectors, mapped, and rows of a model; raises ValueError for a file of another length."""
-    names = (*TEXT_COLUMNS, *NUMBER_COLUMNS)
-    rows = {name: np.load(folder / _column_file(model["file"], name), mmap_mode="r") for name in names}
-    vectors = folder / f"{model['file']}{VECTORS}"
-    size = 4 * model["count"] * model["dimension"]
-    if vectors.stat().st_size != size or any(len(column) != model["count"] for column in rows.values()):
-        raise ValueError(f"{vectors} was cut off")
-    return np.memmap(vectors, "<f4", "r", shape=(model["count"], model["dimension"])), rows
+    """Vectors and rows of a model, mapped; raises ValueError for a file of another length."""
+    count, widths = model["count"], {name: np.dtype(kind) for name, kind in model["columns"]}
+    stops = list(accumulate(count * kind.itemsize for kind in widths.values()))
+    table = _mapped(folder / f"{model['file']}{ROWS}", stops[-1])
+    parts = np.split(table, stops[:-1])
+    rows = {name: part.view(kind) for (name, kind), part in zip(widths.items(), parts, strict=True)}
+    vectors = _mapped(folder / f"{model['file']}{VECTORS}", 4 * count * model["dimension"])
+    return vectors.view("<f4").reshape(count, model["dimension"]), rows
 
 
-def _column_file(model: str, column: str) -> str:
-    return f"{model}.{column}{COLUMN}"
+def _mapped(path: Path, size: int) -> npt.NDArray[np.uint8]:
+    if path.stat().st_size != size:
+        raise ValueError(f"{path} was cut off")
+    return np.asarray(np.memmap(path, np.uint8, "r"))
 
 
 # Writing.
@@ -136,11 +138,14 @@ class ModelFiles:
 
     def finish(self) -> dict[str, Any]:
         """Write the rows; returns the model's entry in the index."""
-        for name in (*TEXT_COLUMNS, *NUMBER_COLUMNS):
-            column = np.concatenate([rows[name] for rows in self.rows])
-            np.save(self.folder / _column_file(str(self.number), name), column)
+        kinds = []
+        with (self.folder / f"{self.number}{ROWS}").open("wb") as file:
+            for name in (*NUMBER_COLUMNS, *TEXT_COLUMNS):  # numbers first: eight bytes each
+                column = np.concatenate([rows[name] for rows in self.rows])
+                file.write(column.tobytes())
+                kinds.append((name, column.dtype.str))
         count = sum(size for _, size in self.parts)
-        sizes = {"file": str(self.number), "dimension": self.dimension, "count": count}
+        sizes = {"file": str(self.number), "dimension": self.dimension, "count": count, "columns": kinds}
         return {"name": self.name, **sizes, "parts": self.parts}
 
 

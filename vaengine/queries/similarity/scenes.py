@@ -49,8 +49,9 @@ def similar_scenes(
     count: int = DEFAULT_COUNT,
     min_cosine: float = -1.0,
     video_ids: Collection[str] | None = None,
+    annotation_ids: Collection[str] | None = None,
 ) -> list[Match]:
-    """The scenes most like `VIDEO:scene_0001`, of these videos or of all, best first, ties by annotation id.
+    """The scenes most like `VIDEO:scene_0001`, of these videos and ids or of all, best first, ties by id.
 
     `score` is the mean, over the people in the given scene, of the cosine of each to the most similar face in
     the other one. Scenes without a face are left out. Raises `NotFound`, and `UsageError` where nobody's face
@@ -64,7 +65,9 @@ def similar_scenes(
             others = [
                 one
                 for one in scenes
-                if one is not own and (video_ids is None or one.scene.video_id in video_ids)
+                if one is not own
+                and (video_ids is None or one.scene.video_id in video_ids)
+                and (annotation_ids is None or one.scene.annotation_id in annotation_ids)
             ]
             return _ranked(matrix, own, others, named, count, min_cosine)
     raise UsageError(f"no face with an embedding is seen in {named}, so nothing can be compared with it")

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection as Sized
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, cast, distinct, exists, func, select
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    distinct,
+    exists,
+    func,
+    select,
+    union_all,
+)
 
 from schemas.annotations.annotation import (
     AUDIO_EVENT,
     FACE_IDENTITY,
     PERSON_TRACK,
     SPEAKER,
-    SPEECH,
-    WORD,
     Annotation,
 )
 from schemas.storage import tables
@@ -27,12 +37,53 @@ from vaengine.queries.collection import Collection, Contents, Facet, Position, R
 from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Member, Resolution
 from vaengine.queries.sql.compiler import ID, Compiler
-from vaengine.queries.sql.sources import analysed, constant, is_current
-from vaengine.queries.texts import is_said, text_of, words_of
+from vaengine.queries.sql.functions import constant
+from vaengine.queries.sql.sources import analysed, is_current
+from vaengine.queries.sql.spoken import SpokenRows
 
 PAGE_VALUES: Final = 500  # values in one IN list
 ID_TYPES: Final = {"person_id": PERSON_TRACK, "face_id": FACE_IDENTITY, "speaker_id": SPEAKER}
+_decode: Final = msgspec.json.Decoder().decode
 rows_table, jobs, states = tables.annotations, tables.jobs, tables.job_pipeline_status
+
+
+# Statements that do not depend on the question are made once.
+
+_KEY: Final = jobs.c.video_id + constant(" ") + func.coalesce(states.c.config_hash, constant(""))
+_OF_COMPLETE: Final = case((states.c.status == constant(JobStatus.COMPLETED.value), jobs.c.video_id))
+_RESULTS: Final = (
+    select(tables.pipelines.c.name, func.count(distinct(_OF_COMPLETE)), func.count(distinct(_KEY)))
+    .join_from(jobs, states)
+    .join(tables.pipelines)
+    .group_by(tables.pipelines.c.name)
+)
+_VIDEOS_AND_FACES: Final = select(
+    select(func.count()).select_from(tables.videos).scalar_subquery(),
+    exists().where(rows_table.c.annotation_type == constant(FACE_IDENTITY)),
+)
+
+
+@cache
+def _every_label() -> Select[Any]:
+    """One step down the index for each label, rather than one for each row."""
+    is_sound = rows_table.c.annotation_type == constant(AUDIO_EVENT)
+    least = select(func.min(rows_table.c.label)).where(is_sound, rows_table.c.label.is_not(None))
+    found = select(least.scalar_subquery().label("label")).cte("labels", recursive=True)
+    following = least.where(rows_table.c.label > found.c.label).correlate(found).scalar_subquery()
+    found = found.union_all(select(following).where(found.c.label.is_not(None)))
+    return select(found.c.label)
+
+
+@cache
+def _videos_with() -> CompoundSelect[Any]:
+    """The videos in which each column has the id `local_id`."""
+    parts = (
+        select(constant(column), rows_table.c.video_id)
+        .where(rows_table.c.annotation_type == constant(kind), rows_table.c[column] == bindparam("local_id"))
+        .distinct()
+        for column, kind in ID_TYPES.items()
+    )
+    return union_all(*parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,28 +92,18 @@ class SqlCollection(Collection):
 
     connection: Connection
 
+    @cached_property
+    def _spoken(self) -> SpokenRows:
+        return SpokenRows(self.connection)
+
     @cache  # noqa: B019  it lives as long as its transaction
     def contents(self) -> Contents:
-        name = tables.pipelines.c.name
-        videos = self._number(select(func.count()).select_from(tables.videos))
-        is_complete = states.c.status == constant(JobStatus.COMPLETED.value)
-        joined = select(name, func.count(distinct(jobs.c.video_id))).join_from(jobs, states)
-        counts = joined.join(tables.pipelines).where(is_complete).group_by(name)
-        analysed_videos = {str(row[0]): int(row[1]) for row in self.connection.execute(counts)}
-        keys = select(jobs.c.video_id, states.c.pipeline_id, states.c.config_hash).join_from(jobs, states)
-        complete = select(jobs.c.video_id, states.c.pipeline_id).join_from(jobs, states).where(is_complete)
+        videos, has_faces = self.connection.execute(_VIDEOS_AND_FACES).one()
+        by_pipeline = self.connection.execute(_RESULTS).all()
+        analysed_videos = {str(name): int(complete) for name, complete, _ in by_pipeline if complete}
         # one configuration of each pipeline and video, and that complete
-        all_current = self._distinct(keys) == self._distinct(complete)
-        has_faces = self.connection.scalar(
-            select(exists().where(rows_table.c.annotation_type == constant(FACE_IDENTITY)))
-        )
-        return Contents(videos, analysed_videos, all_current, bool(has_faces))
-
-    def _distinct(self, query: Select[Any]) -> int:
-        return self._number(select(func.count()).select_from(query.distinct().subquery()))
-
-    def _number(self, query: Select[Any]) -> int:
-        return int(self.connection.scalar(query) or 0)
+        all_current = all(keys == complete for _, complete, keys in by_pipeline)
+        return Contents(int(videos), analysed_videos, all_current, bool(has_faces))
 
     def page(
         self, query: Query, resolution: Resolution, after: Position | None, limit: int | None
@@ -71,7 +112,10 @@ class SqlCollection(Collection):
         return [_row(found) for found in self.connection.execute(statement).mappings()]
 
     def _compiler(self, resolution: Resolution) -> Compiler:
-        return Compiler(resolution, self.contents())
+        return Compiler(resolution, self.contents(), self._spoken)
+
+    def ids(self, query: Query, resolution: Resolution) -> set[str]:
+        return {str(one) for one in self.connection.scalars(self._compiler(resolution).ids(query))}
 
     def count(self, query: Query, resolution: Resolution) -> tuple[int, int]:
         moments, videos = self.connection.execute(self._compiler(resolution).count(query)).one()
@@ -123,7 +167,7 @@ class SqlCollection(Collection):
 
     def _annotations(self, *conditions: Any) -> Iterator[Annotation]:
         for data in self.connection.scalars(select(rows_table.c.data).where(*conditions)):
-            yield Annotation.from_data(json.loads(data) if isinstance(data, str) else data)
+            yield Annotation.from_data(_decode(data))
 
     def places(self, video_ids: Iterable[str]) -> dict[str, VideoPlace]:
         video = tables.videos.c
@@ -141,13 +185,7 @@ class SqlCollection(Collection):
     # What can be asked for.
 
     def labels(self) -> list[str]:
-        """One step down the index for each label, rather than one for each row."""
-        is_sound = rows_table.c.annotation_type == constant(AUDIO_EVENT)
-        least = select(func.min(rows_table.c.label)).where(is_sound, rows_table.c.label.is_not(None))
-        found = select(least.scalar_subquery().label("label")).cte("labels", recursive=True)
-        following = least.where(rows_table.c.label > found.c.label).correlate(found).scalar_subquery()
-        found = found.union_all(select(following).where(found.c.label.is_not(None)))
-        return [label for label in self.connection.scalars(select(found.c.label)) if label is not None]
+        return [label for label in self.connection.scalars(_every_label()) if label is not None]
 
     def identities(self) -> list[Identity]:
         faces = tables.identities.c
@@ -155,10 +193,11 @@ class SqlCollection(Collection):
         query = select(*(faces[name] for name in names))
         return [Identity(*row) for row in self.connection.execute(query)]
 
-    def videos_with(self, column: str, local_id: str) -> set[str]:
-        is_type = rows_table.c.annotation_type == constant(ID_TYPES[column])
-        query = select(rows_table.c.video_id).where(is_type, rows_table.c[column] == local_id).distinct()
-        return set(self.connection.scalars(query))
+    def videos_with(self, local_id: str) -> dict[str, set[str]]:
+        videos: dict[str, set[str]] = {column: set() for column in ID_TYPES}
+        for column, video_id in self.connection.execute(_videos_with(), {"local_id": local_id}):
+            videos[column].add(video_id)
+        return videos
 
     def local_ids(self) -> list[str]:
         found: set[str] = set()
@@ -175,15 +214,6 @@ class SqlCollection(Collection):
                 if (row.video_id, row.face_id) in faces:
                     tracks |= {(row.video_id, track) for track in row.attributes.get("persons") or ()}
         return tracks
-
-    def saying(self, words: str) -> frozenset[str]:
-        sought = words_of(words)
-        conditions = [rows_table.c.annotation_type.in_([constant(SPEECH), constant(WORD)])]
-        longest = max(sought, key=len, default="")
-        if longest.isascii():  # databases do not agree on the case of other letters
-            conditions.append(cast(rows_table.c.data, Text).ilike(f"%{longest}%"))
-        found = self._annotations(*conditions)
-        return frozenset(row.annotation_id for row in found if is_said(sought, text_of(row)))
 
     def facets(self) -> list[Facet]:
         return [*self._types(), *self._labels(), *self._persons()]

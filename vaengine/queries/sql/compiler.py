@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -13,9 +13,10 @@ from vaengine.queries.collection import Contents, Position
 from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Resolution
 from vaengine.queries.sql.conditions import Conditions
-from vaengine.queries.sql.functions import greatest, least
+from vaengine.queries.sql.functions import greatest, is_one_of, least
 from vaengine.queries.sql.relations import gap
 from vaengine.queries.sql.sources import Source
+from vaengine.queries.sql.spoken import SpokenRows
 
 ID: Final = "id_"  # columns of the annotations of an answer: `id_0`, `id_1`, ...
 
@@ -26,16 +27,17 @@ class Compiler:
 
     resolution: Resolution
     contents: Contents
+    spoken: SpokenRows
 
     def moments(self, query: Query) -> Select[Any]:
         """All moments in no order: `score`, `video_id`, `start_s`, `end_s`, and an id for each row."""
-        conditions = Conditions(self.resolution, self.contents)
+        conditions = Conditions(self.resolution, self.contents, self.spoken)
         sources, joins = self._joined(query, conditions)
         found = sources[0]
         where = [*found.conditions, *joins]
         where += [conditions.compiled(condition, found) for condition in query.where]
         if self.resolution.videos is not None:
-            where.append(found.video_id.in_(self.resolution.videos))
+            where.append(is_one_of(found.video_id, self.resolution.videos))
         columns: list[Any] = [
             _score(sources).label("score"),
             found.video_id.label("video_id"),
@@ -48,11 +50,20 @@ class Compiler:
         return statement.where(*where)
 
     def _joined(self, query: Query, conditions: Conditions) -> tuple[list[Source], list[ColumnElement[bool]]]:
-        sources, joins = [conditions.source(query.find)], []
+        sources, joins = [self._found(query, conditions)], []
         for step in query.steps:
             sources.append(conditions.source(step.to))
             joins.append(conditions.join(step, sources[-2], sources[-1]))
         return sources, joins
+
+    def _found(self, query: Query, conditions: Conditions) -> Source:
+        """The rows that `find` means."""
+        return replace(conditions, resolution=self.resolution.of_find(query)).source(query.find)
+
+    def ids(self, query: Query) -> Select[tuple[str]]:
+        """The id of each row that `find` means and a moment begins with, once."""
+        found = self.moments(query).subquery("found")
+        return select(found.c[f"{ID}0"]).distinct()
 
     def page(self, query: Query, after: Position | None, limit: int | None) -> Select[Any]:
         """The answers of a query in their order, from a position on."""
@@ -72,14 +83,14 @@ class Compiler:
 
     def measures(self, query: Query, measures: Sequence[Measure], ids: Iterable[str] | None) -> Select[Any]:
         """The id of each row that `find` means, and these numbers of it; `ids` are the only rows meant."""
-        conditions = Conditions(self.resolution, self.contents)
-        found = conditions.source(query.find)
+        conditions = Conditions(self.resolution, self.contents, self.spoken)
+        found = self._found(query, conditions)
         columns = [conditions.measure(one, found).label(f"value_{n}") for n, one in enumerate(measures)]
         where = list(found.conditions)
         if ids is not None:
-            where.append(found.id.in_(sorted(ids)))
+            where.append(is_one_of(found.id, ids))
         if self.resolution.videos is not None:
-            where.append(found.video_id.in_(self.resolution.videos))
+            where.append(is_one_of(found.video_id, self.resolution.videos))
         return select(found.id.label("id"), *columns).select_from(*found.froms).where(*where)
 
 

@@ -6,8 +6,9 @@ that the condition needs. What is counted or sought beside the found row is a co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from operator import eq, ge, gt, le, lt
 from typing import Any, Final
 
@@ -46,9 +47,17 @@ from vaengine.queries.language.document import (
     Selector,
 )
 from vaengine.queries.resolution import Resolution
-from vaengine.queries.sql.functions import greatest, json_lists, json_number, least, zero_if_none
+from vaengine.queries.sql.functions import (
+    constant,
+    greatest,
+    json_lists,
+    json_number,
+    least,
+    zero_if_none,
+)
 from vaengine.queries.sql.relations import intersects, overlap, related
-from vaengine.queries.sql.sources import Source, analysed, constant, is_current, source_of
+from vaengine.queries.sql.sources import Source, alias, analysed, is_current, source_of
+from vaengine.queries.sql.spoken import SpokenRows
 
 _COMPARE: Final[dict[str, Any]] = {"gt": gt, "ge": ge, "lt": lt, "le": le, "eq": eq}
 
@@ -59,10 +68,13 @@ class Conditions:
 
     resolution: Resolution
     contents: Contents
+    spoken: SpokenRows
+    numbers: Iterator[int] = field(default_factory=count)  # of the tables in the statement
 
     def source(self, selector: Selector) -> Source:
         """The rows of a selector that pass its filters and its own conditions."""
-        plain = source_of(selector, self.resolution, all_current=self.contents.all_current)
+        all_current = self.contents.all_current
+        plain = source_of(selector, self.resolution, self.spoken, self.numbers, all_current=all_current)
         own = tuple(self.compiled(condition, plain) for condition in selector.where)
         return Source(
             plain.table,
@@ -164,7 +176,7 @@ class Conditions:
         local_id: ColumnElement[str] = source.table.c[str(selector.of.local_id)]
         if selector.of.annotation_type != PERSON_TRACK or not self.contents.has_faces:
             return local_id
-        faces = tables.annotations.alias()
+        faces = alias(tables.annotations, next(self.numbers))
         conditions = [
             faces.c.annotation_type == constant(FACE_IDENTITY),
             faces.c.video_id == source.video_id,

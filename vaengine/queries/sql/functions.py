@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Double, Float, String, func
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Double,
+    Float,
+    String,
+    Text,
+    func,
+    literal,
+    literal_column,
+    tuple_,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from schemas.storage.column_types import POSTGRESQL
+from schemas.storage.column_types import POSTGRESQL, Uuid
+
+FEW: Final = 20  # values that are parameters of their own
 
 
 class _Extreme(FunctionElement[Any]):
@@ -92,6 +108,101 @@ def _lists_sqlite(element: json_lists, compiler: Any, **given: Any) -> str:
 def _lists_postgresql(element: json_lists, compiler: Any, **given: Any) -> str:
     column, key, text = (compiler.process(clause, **given) for clause in element.clauses)
     return f"jsonb_exists({column} -> {key}, {text})"
+
+
+class _IsOneOf(FunctionElement[Any]):
+    """Whether a column is one of the texts of a JSON list: column, list."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_IsOneOf)
+def _one_of_sqlite(element: _IsOneOf, compiler: Any, **given: Any) -> str:
+    column, values = (compiler.process(clause, **given) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(_IsOneOf, POSTGRESQL)
+def _one_of_postgresql(element: _IsOneOf, compiler: Any, **given: Any) -> str:
+    (column, *_), (name, values) = (
+        element.clauses,
+        (compiler.process(one, **given) for one in element.clauses),
+    )
+    kind = "uuid" if isinstance(column.type, Uuid) else "text"
+    listed = f"ARRAY(SELECT jsonb_array_elements_text(CAST({values} AS jsonb)))"
+    return f"{name} = ANY (CAST({listed} AS {kind}[]))"
+
+
+class _IsPairOf(FunctionElement[Any]):
+    """Whether two columns are one of the pairs of texts of a JSON list: column, column, list."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_IsPairOf)
+def _pair_of_sqlite(element: _IsPairOf, compiler: Any, **given: Any) -> str:
+    first, second, values = (compiler.process(clause, **given) for clause in element.clauses)
+    pairs = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')"
+    return f"({first}, {second}) IN ({pairs} FROM json_each({values}))"
+
+
+@compiles(_IsPairOf, POSTGRESQL)
+def _pair_of_postgresql(element: _IsPairOf, compiler: Any, **given: Any) -> str:
+    first, second, values = (compiler.process(clause, **given) for clause in element.clauses)
+    pairs = "SELECT pair ->> 0, pair ->> 1"
+    return f"({first}, {second}) IN ({pairs} FROM jsonb_array_elements(CAST({values} AS jsonb)) AS pair)"
+
+
+def is_one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
+    """Whether a column has one of these texts or ids.
+
+    Many are one parameter: databases limit how many there are. A few are listed, so that a planner can count
+    them.
+    """
+    listed = sorted(values)
+    return column.in_(listed) if len(listed) <= FEW else _IsOneOf(column, _as_json(listed))
+
+
+def is_pair_of(
+    first: ColumnElement[Any], second: ColumnElement[Any], pairs: Iterable[tuple[str, str]]
+) -> ColumnElement[bool]:
+    """Whether two columns have the texts of one of these pairs."""
+    listed = sorted(pairs)
+    if len(listed) <= FEW:
+        return tuple_(first, second).in_(listed)
+    return _IsPairOf(first, second, _as_json(listed))
+
+
+def _as_json(values: Sequence[object]) -> ColumnElement[str]:
+    return literal(json.dumps(values, ensure_ascii=False), Text())
+
+
+class has_other_than_ascii(FunctionElement[Any]):  # noqa: N801 read as the SQL function that it is
+    """Whether a text has other characters than those of ASCII."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(has_other_than_ascii)
+def _other_sqlite(element: has_other_than_ascii, compiler: Any, **given: Any) -> str:
+    text = compiler.process(element.clauses, **given)
+    return f"length(CAST({text} AS BLOB)) <> length({text})"
+
+
+@compiles(has_other_than_ascii, POSTGRESQL)
+def _other_postgresql(element: has_other_than_ascii, compiler: Any, **given: Any) -> str:
+    text = compiler.process(element.clauses, **given)
+    return f"octet_length({text}) <> char_length({text})"
+
+
+@cache
+def constant(text: str) -> ColumnElement[str]:
+    """A text that stands in the statement itself: the planner uses partial indexes only then."""
+    quoted = text.replace("'", "''")
+    return literal_column(f"'{quoted}'", Text())
 
 
 def zero_if_none(value: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    Table,
     and_,
-    bindparam,
     func,
     literal,
     null,
@@ -23,9 +25,16 @@ from schemas.storage import tables
 from schemas.work.job import JobStatus
 from vaengine.queries.language.document import Region, Selector
 from vaengine.queries.resolution import Branch, Resolution
-from vaengine.queries.sql.functions import greatest, least
+from vaengine.queries.sql.functions import constant, greatest, is_one_of, is_pair_of, least
+from vaengine.queries.sql.spoken import SpokenRows
 
 _WHOLE: Final = (0.0, 1.0)  # edges of the picture: boxes may reach beyond them
+
+
+@cache
+def alias(table: Table, number: int) -> Any:
+    """A table under the name that has this number; it is made once, since that takes long."""
+    return table.alias(f"{table.name}_{number}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +58,6 @@ class Source:
     def video_id(self) -> ColumnElement[str]:
         column: ColumnElement[str] = self.table.c.video_id
         return column
-
-
-def constant(value: Any) -> ColumnElement[Any]:
-    """A value that stands in the statement itself: the planner uses partial indexes only then."""
-    return bindparam(None, value, literal_execute=True, unique=True)
 
 
 def current_keys() -> Select[tuple[str, int, str]]:
@@ -93,28 +97,39 @@ def analysed(pipeline: str) -> Select[tuple[str]]:
     )
 
 
-def source_of(selector: Selector, resolution: Resolution, *, all_current: bool) -> Source:
+def source_of(
+    selector: Selector,
+    resolution: Resolution,
+    spoken: SpokenRows,
+    numbers: Iterator[int],
+    *,
+    all_current: bool,
+) -> Source:
     """The rows of a selector, without its own conditions.
 
-    Unless `all_current`, rows that are of no current complete result are left out.
+    Unless `all_current`, rows that are of no current complete result are left out. `numbers` number the
+    tables of the statement.
     """
     if selector.kind == "video":
-        return _videos(selector)
-    rows = tables.annotations.alias()
+        return _videos(selector, numbers)
+    rows = alias(tables.annotations, next(numbers))
     start, end = _interval(rows, is_point=selector.of.is_point)
     froms, conditions = [rows], [start.is_not(None), _of_branches(rows, resolution.branches(selector))]
     if not all_current:
         conditions.append(is_current(rows))
     conditions += _filters(rows, start, end, selector, resolution)
+    if selector.said is not None:
+        search, kind = resolution.searches[selector.said], str(selector.of.annotation_type)
+        conditions.append(spoken.condition(rows, kind, search))
     if selector.region is not None:
-        video = tables.videos.alias()
+        video = alias(tables.videos, next(numbers))
         froms.append(video)
         conditions += [video.c.video_id == rows.c.video_id, in_region(selector.region, rows, video)]
     return Source(rows, tuple(froms), tuple(conditions), start, end, rows.c.confidence, rows.c.annotation_id)
 
 
-def _videos(selector: Selector) -> Source:
-    video = tables.videos.alias()
+def _videos(selector: Selector, numbers: Iterator[int]) -> Source:
+    video = alias(tables.videos, next(numbers))
     start, end = literal(0.0), video.c.duration_seconds
     conditions = _lengths(start, end, selector)
     return Source(video, (video,), tuple(conditions), start, end, null(), video.c.video_id)
@@ -134,10 +149,9 @@ def _of_branch(rows: Any, branch: Branch) -> ColumnElement[bool]:
     if branch.members is None or branch.column is None:
         return is_type
     column = rows.c[branch.column]
-    members = sorted(branch.members)
     # the ids alone first: an index begins with them
-    ids = column.in_(sorted({name for _, name in members}))
-    return and_(is_type, ids, tuple_(rows.c.video_id, column).in_(members))
+    ids = is_one_of(column, {name for _, name in branch.members})
+    return and_(is_type, ids, is_pair_of(rows.c.video_id, column, branch.members))
 
 
 def _filters(
@@ -154,7 +168,7 @@ def _filters(
         conditions.append(rows.c.confidence >= selector.min_confidence)
     ids = resolution.ids(selector)
     if ids is not None:
-        conditions.append(rows.c.annotation_id.in_(sorted(ids)))
+        conditions.append(is_one_of(rows.c.annotation_id, ids))
     return conditions
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
-from bench.cases.query import described
-from bench.cases.query_kinds import KINDS
+import numpy as np
+import pytest
+
+from bench.cases.query import _filled, described
+from bench.cases.query_kinds import KINDS, Setting
+from bench.cases.query_statements import NEAR, PAIRS, QUADRANT, SCENES, Statement, said_by_hand
 from bench.fixtures import asked_collection
 from schemas.annotations.words import words_of
 
@@ -23,7 +27,9 @@ def test_a_word_of_the_vocabulary_is_one_word_of_letters_and_no_other_one() -> N
 
 
 def test_every_kind_is_a_line_of_the_table_for_each_store() -> None:
-    figures = dict.fromkeys(("first_ms", "median_ms", "p95_ms", "by_hand_ms", "ratio"), 1.25) | {"found": 3}
+    figures = dict.fromkeys(("first_ms", "median_ms", "p95_ms", "by_hand_ms", "ratio", "duckdb_ms"), 1.25) | {
+        "found": 3
+    }
     kinds = {kind.name: figures for kind in KINDS}
     measured = {
         "rows": 1_000_000,
@@ -34,3 +40,20 @@ def test_every_kind_is_a_line_of_the_table_for_each_store() -> None:
     lines = described(measured).splitlines()
     assert len([line for line in lines if line.startswith("|")]) == 2 + 2 * len(KINDS)
     assert len({kind.name for kind in KINDS}) == len(KINDS)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "duckdb"])
+@pytest.mark.parametrize("statement", [NEAR, PAIRS, QUADRANT, SCENES, said_by_hand("a", " a ")])
+def test_every_statement_is_written_for_each_database(statement: Statement, dialect: str) -> None:
+    sql, values = statement(dialect)
+    assert "{" not in sql
+    assert all(f":{name}" in sql for name in values)
+
+
+@pytest.mark.long
+def test_every_kind_finds_what_its_rival_by_hand_finds(tmp_path: Path) -> None:
+    with _filled(f"sqlite:///{tmp_path}/asked.db", 3 * asked_collection.ROWS) as store:
+        setting = Setting(store, tmp_path / "cache")
+        found = {kind.name: (kind.answer(setting), kind.by_hand(setting)) for kind in KINDS}
+    assert all(answer == by_hand for answer, by_hand in found.values())
+    assert any(answer for answer, _ in found.values())

@@ -102,11 +102,21 @@ def test_wrong_use_is_said_in_one_line(db: str, capsys: pytest.CaptureFixture[st
     for arguments, message in (
         ([], "say what to find"),
         (["persns"], "did you mean 'person'"),
+        (["nonsense"], "'nonsense' is neither a kind of thing to find nor a query saved in files:"),
+        (["nonsense"], "Kinds are video, scene, person"),
+        (["persons", "--timeout", "soon"], "no length of time"),
         (["persons", "--near", "sound"], "near needs"),
         (["sounds", "--label", "laugther"], "did you mean laughter"),
     ):
         assert outcome(["query", *arguments, "--db", db]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_an_unknown_word_is_not_taken_for_one_that_is_far_from_it(
+    db: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert outcome(["query", "nonsense", "--db", db]) == 2
+    assert "did you mean" not in capsys.readouterr().err
 
 
 def test_python_asks_the_same(db: str) -> None:
