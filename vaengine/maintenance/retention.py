@@ -24,7 +24,7 @@ from vaengine.console.output import Table
 from vaengine.console.units import bytes_in, counted, duration_of, size
 from vaengine.maintenance import erasure_files
 from vaengine.maintenance.result_folders import RemovalPlan, ResultFolders
-from vaengine.people.resolution import Resolution, ResolvedPerson
+from vaengine.people.resolution import EntityResolution, ResolvedPerson
 from vaengine.queries.similarity.embedding_matrix import forget_matrices
 from vaengine.requests.store_location import shown
 from vaengine.results.lookup import jobs_of
@@ -193,7 +193,7 @@ def resolve_erasure(store: StorageBackend, named: str) -> ErasureReport:
         return ErasureReport(
             named, persons=tuple(PersonIn(one.video_id, one.face_id, one.config_hash) for one in faces)
         )
-    known = Resolution(store)
+    known = EntityResolution(store)
     if (person := known.people.find(named)) is None:
         return ErasureReport(named, video_id=jobs_of(store, named)[0].video_id)
     _require_no_video(store, named, person.person_id)
@@ -209,7 +209,7 @@ def _persons_of(resolved: ResolvedPerson) -> Iterator[PersonIn]:
             yield PersonIn(video.video_id, label, video.config_hashes[PIPELINE_OF[kind_of_label(label)]])
 
 
-def _older_persons_of(known: Resolution, resolved: ResolvedPerson) -> Iterator[PersonIn]:
+def _older_persons_of(known: EntityResolution, resolved: ResolvedPerson) -> Iterator[PersonIn]:
     """A person's labels in results of other configurations, which may be kept beside the current ones."""
     for reference in (known.log.references[one] for one in resolved.person.references):
         if known.config_hash(reference.video_id, reference.pipeline) != reference.config_hash:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -42,14 +43,16 @@ class Resolution:
     """The words of one query in one collection.
 
     `labels` has the stored spellings of each label; `texts` the annotations in which words are said, and
-    `scores` the annotations like a picture, each with its cosine. `videos` are the only ones that count; None
-    means all. `notes` are lines for a person.
+    `scores` the annotations like a picture, each with its cosine. `one_person` has the tracks, faces and
+    speakers that count as one, by whom they are, see `one_person_of`. `videos` are the only ones that count;
+    None means all. `notes` are lines for a person.
     """
 
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     people: Mapping[str, Appearances] = field(default_factory=dict)
     texts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     scores: Mapping[Similar, Mapping[str, float]] = field(default_factory=dict)
+    one_person: Mapping[Member, str] = field(default_factory=dict)
     videos: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
@@ -86,3 +89,19 @@ class Resolution:
         """The pipelines that a video needs for any part of a query."""
         loudness = {AUDIO} if any(parts_of(query, Mean)) else set()
         return frozenset(loudness).union(*map(self.needs, query.selectors))
+
+
+def one_person_of(holders: Mapping[Member, str]) -> dict[Member, str]:
+    """Who is counted once although several tracks, faces or speakers of one video are that person.
+
+    Whoever has one of each kind in a video counts once anyway, and is left out.
+    """
+    labels: dict[tuple[str, str], list[str]] = {}
+    for (video_id, label), name in holders.items():
+        labels.setdefault((video_id, name), []).append(label)
+    return {
+        (video_id, label): f"person:{name}"  # no id of a pipeline looks so
+        for (video_id, name), own in labels.items()
+        if max(Counter(label.partition("_")[0] for label in own).values()) > 1
+        for label in own
+    }

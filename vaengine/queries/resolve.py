@@ -26,7 +26,7 @@ from vaengine.queries.language.document import (
     parts_of,
 )
 from vaengine.queries.language.words import MIN_TRACK_S
-from vaengine.queries.resolution import Appearances, Member, Resolution
+from vaengine.queries.resolution import Appearances, Member, Resolution, one_person_of
 
 MAX_NAMED: Final = 8  # known names in an error
 WINDOW_NOTE: Final = (
@@ -38,6 +38,11 @@ _Value = TypeVar("_Value", bound=BaseModel)
 
 class People(Protocol):
     """Persons by the names that people gave them."""
+
+    @property
+    def holders(self) -> Mapping[Member, str]:
+        """The name of whom each track, face and speaker is, of those that are anybody's."""
+        ...
 
     def names(self) -> Sequence[str]:
         """Every name."""
@@ -71,10 +76,15 @@ def resolved(
             for said in sorted({one.said for one in selectors if one.said is not None})
         },
         scores={one: _similar(one, similar) for one in parts_of(query, Similar)},
+        one_person=one_person_of(people.holders) if people and _counts_persons(query) else {},
         videos=_videos(query.videos, collection) if query.videos else None,
         notes=(WINDOW_NOTE,) if any(one.kind == "sound" for one in selectors) else (),
     )
     return _with_percentiles(query, collection, resolution), resolution
+
+
+def _counts_persons(query: Query) -> bool:
+    return any(one.distinct == "person" and one.count.person is None for one in parts_of(query, Count))
 
 
 def _similar(value: Similar, similar: SimilarRows | None) -> Mapping[str, float]:

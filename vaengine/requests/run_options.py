@@ -16,7 +16,7 @@ from schemas.pipelines import AUDIO, AVAILABLE, pipeline_named
 from schemas.settings import layers
 from schemas.settings.layers import Configuration, Given, Layer
 from vaengine.model_selection.discover import discover_environment
-from vaengine.model_selection.presets import Resolution
+from vaengine.model_selection.presets import PresetResolution
 from vaengine.model_selection.select import select_models
 from vaengine.models import catalogue
 from vaengine.requests import batch_file as batchfile
@@ -78,7 +78,7 @@ def resolve_request(
     options: RunOptions,
     *,
     fetch: bool = True,
-    announce: Callable[[Resolution], None] = lambda resolution: None,
+    announce: Callable[[PresetResolution], None] = lambda resolution: None,
 ) -> ResolvedRequest:
     """Resolve options with a batch file and the defaults; raises a `UsageError` for what cannot run.
 
@@ -159,8 +159,8 @@ def resolved(
     *,
     store_url: str | None = None,
     fetch: bool = False,
-    announce: Callable[[Resolution], None] = lambda resolution: None,
-) -> tuple[Configuration, Resolution]:
+    announce: Callable[[PresetResolution], None] = lambda resolution: None,
+) -> tuple[Configuration, PresetResolution]:
     """Settings in their order: defaults, preset, file, `--set`, then the options with names of their own.
 
     Models are selected for this machine.
@@ -174,8 +174,8 @@ def _select_models(
     url: str | None,
     *,
     fetch: bool,
-    announce: Callable[[Resolution], None],
-) -> tuple[Configuration, Resolution]:
+    announce: Callable[[PresetResolution], None],
+) -> tuple[Configuration, PresetResolution]:
     return select_models(
         user_settings,
         pipelines,
@@ -190,8 +190,8 @@ def fitted_as_before(
     user_settings: Layer,
     *,
     fetch: bool = True,
-    announce: Callable[[Resolution], None] = lambda resolution: None,
-) -> tuple[Configuration, Resolution]:
+    announce: Callable[[PresetResolution], None] = lambda resolution: None,
+) -> tuple[Configuration, PresetResolution]:
     """Settings as the store has them; each pipeline keeps the preset that its results were made with.
 
     Without named pipelines, those that have results are used. Without `fetch`, as for a dry run, a store of
