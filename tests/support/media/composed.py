@@ -4,10 +4,11 @@ when, is known by construction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -17,24 +18,23 @@ from schemas.media.audio import SAMPLE_RATE
 from schemas.media.frames import Floats32, Pixels
 
 WIDTH, HEIGHT, FPS = 640, 480, 25
-WHOLE: Final = (0, 0, WIDTH, HEIGHT)
-TOP_LEFT: Final = (0, 0, WIDTH // 2, HEIGHT // 2)
-BOTTOM_RIGHT: Final = (WIDTH // 2, HEIGHT // 2, WIDTH // 2, HEIGHT // 2)
 Place = tuple[int, int, int, int]  # left, top, width, height in pixels
+MIDDLE: Final[Place] = (80, 48, 480, 384)
+TOP_LEFT, TOP_RIGHT, BOTTOM_LEFT, BOTTOM_RIGHT = QUARTERS = tuple[Place, ...](
+    (left, top, WIDTH // 2, HEIGHT // 2) for top in (0, HEIGHT // 2) for left in (0, WIDTH // 2)
+)
 Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """So many seconds without a cut: `video` from `from_s` on at a place of the picture, or a colour alone.
+    """So many seconds without a cut: videos at places of the picture, on a colour, RGB.
 
-    `colour` is what is around it, RGB. With `own_sound` the video is heard too.
+    With `own_sound` the first of them is heard too.
     """
 
     seconds: float
-    video: Path | None = None
-    from_s: float = 0.0
-    place: Place = WHOLE
+    videos: Mapping[Place, Path] = MappingProxyType({})
     colour: tuple[int, int, int] = (70, 80, 90)
     own_sound: bool = False
 
@@ -71,26 +71,22 @@ def composed(path: Path, shots: Sequence[Shot], sounds: Sequence[Sound] = ()) ->
 
 def pictures(shot: Shot) -> Iterator[Pixels]:
     """The frames of a shot, `HEIGHT` x `WIDTH` x 3 uint8 RGB."""
-    frames = _resampled(shot)
-    left, top, width, height = shot.place
+    parts = [(place, _resampled(video, *place[2:])) for place, video in shot.videos.items()]
     for _ in range(round(shot.seconds * FPS)):
         picture = np.full((HEIGHT, WIDTH, 3), shot.colour, np.uint8)
-        if shot.video is not None:
+        for (left, top, width, height), frames in parts:
             picture[top : top + height, left : left + width] = next(frames)
         yield picture
 
 
-def _resampled(shot: Shot) -> Iterator[Pixels]:
-    """A video's frames at `FPS`, in the size of their place; the last one stays."""
+def _resampled(video: Path, width: int, height: int) -> Iterator[Pixels]:
+    """A video's frames at `FPS`, in a size; the last one stays."""
     import av
 
-    if shot.video is None:
-        return
-    _, _, width, height = shot.place
     shown, at = None, 0
-    with av.open(str(shot.video)) as container:
+    with av.open(str(video)) as container:
         for frame in container.decode(video=0):
-            while shown is not None and at / FPS < float(frame.time) - shot.from_s - 1e-6:
+            while shown is not None and at / FPS < float(frame.time) - 1e-6:
                 yield shown
                 at += 1
             shown = frame.to_ndarray(width=width, height=height, format="rgb24")
@@ -103,8 +99,8 @@ def heard(shots: Sequence[Shot], sounds: Sequence[Sound]) -> Samples:
     whole = np.zeros(round(sum(shot.seconds for shot in shots) * SAMPLE_RATE), np.float32)
     start_s = 0.0
     for shot in shots:
-        if shot.own_sound and shot.video is not None:
-            _mix(whole, start_s, _recorded(shot.video, shot.from_s, shot.seconds))
+        if shot.own_sound:
+            _mix(whole, start_s, _recorded(next(iter(shot.videos.values())), 0.0, shot.seconds))
         start_s += shot.seconds
     for number, sound in enumerate(sounds):
         is_laughter = sound.recording is None
