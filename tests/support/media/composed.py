@@ -5,10 +5,9 @@ when, is known by construction.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -34,7 +33,7 @@ class Shot:
     """
 
     seconds: float
-    videos: Mapping[Place, Path] = MappingProxyType({})
+    videos: Mapping[Place, Path] = field(default_factory=dict)
     colour: tuple[int, int, int] = (70, 80, 90)
     own_sound: bool = False
 
