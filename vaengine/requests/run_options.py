@@ -27,7 +27,7 @@ from vaengine.requests.replacement import Replace, replace_mode
 from vaengine.requests.request import RunRequest
 from vaengine.requests.store_location import DEFAULT_OUT, results_folder, store_url
 
-PATH_KEYS: Final = ("person.weights", "models.folder", "models.cache")
+PATH_KEYS: Final = ("person.weights", "models.folder", "models.cache", "models.scenes")
 AS_BEFORE: Final = "as before"
 # Folders in one folder that file systems and people still cope with.
 MOST_VIDEO_FOLDERS: Final = 50_000
@@ -234,6 +234,16 @@ def replace_of(file: BatchFile) -> Replace:
 
 def _user_settings(options: RunOptions, file: BatchFile) -> Layer:
     return {**_with_absolute_paths(file), **layers.assignments(options.settings), **_named_options(options)}
+
+
+def user_setting(options: RunOptions, key: str) -> Any:
+    """The value of one setting that the options or their batch file give; None where neither does.
+
+    Raises a `UsageError` for a misspelt key and for a value that cannot be.
+    """
+    given = _user_settings(options, batch_file(options.config))
+    layers.configured(given)
+    return given[key].value if key in given else None
 
 
 def _named_options(options: RunOptions) -> Layer:
