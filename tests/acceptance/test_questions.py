@@ -31,7 +31,7 @@ class Asked:
 
     def told(self, *words: str | Path) -> tuple[str, str]:
         """What a command prints: answers, and remarks."""
-        done = commands.finished(*words, "--out", self.out, env=self.environment)
+        done = commands.finished(*words, "--out", self.out, env=self.environment, patience_s=800)
         assert done.returncode == 0, done.stderr
         return done.stdout, done.stderr
 
