@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from schemas.storage.backend import StorageBackend
 from vaengine.api.similarity import cosines
@@ -19,10 +19,10 @@ from vaengine.queries.language.document import Query
 from vaengine.queries.language.parsing import SUFFIXES, query_in, query_of
 from vaengine.queries.language.saved import saved
 from vaengine.queries.named_people import NamedPeople
-from vaengine.rendering.contact_sheet import write_contact_sheet
-from vaengine.rendering.match_clips import PAD_S, WrittenClips, write_clips
-from vaengine.rendering.match_page import write_match_page
 from vaengine.requests.store_location import opened
+
+if TYPE_CHECKING:
+    from vaengine.rendering.match_clips import WrittenClips
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +35,26 @@ class Moments(Answers):
     title: str = ""
 
     def clips(
-        self, folder: str | os.PathLike[str], *, pad_s: float = PAD_S, with_sound: bool = True
+        self, folder: str | os.PathLike[str], *, pad_s: float = 1.0, with_sound: bool = True
     ) -> WrittenClips:
         """Cut each match out as a video file, `pad_s` seconds longer at both ends; see `write_clips`."""
+        from vaengine.rendering.match_clips import write_clips
+
         with closing(opened(None, self.store_url)) as store:
             return write_clips(store, self.matches, Path(folder), pad_s=pad_s, with_sound=with_sound)
 
     def sheet(self, file: str | os.PathLike[str], *, title: str | None = None) -> Path:
         """Draw a contact sheet of the matches, a PNG; see `write_contact_sheet`."""
+        from vaengine.rendering.contact_sheet import write_contact_sheet
+
         with closing(opened(None, self.store_url)) as store:
             shown = self.title if title is None else title
             return write_contact_sheet(store, self.matches, Path(file), title=shown)
 
     def page(self, file: str | os.PathLike[str], *, title: str | None = None) -> Path:
         """Write a page of the matches, one HTML file for a browser; see `write_match_page`."""
+        from vaengine.rendering.match_page import write_match_page
+
         with closing(opened(None, self.store_url)) as store:
             shown = self.title if title is None else title
             return write_match_page(store, self.matches, Path(file), title=shown, notes=self.remarks)

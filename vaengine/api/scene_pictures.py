@@ -23,8 +23,6 @@ from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from vaengine.queries.match import Match
 from vaengine.queries.similarity.embedding_matrix import cache_folder
-from vaengine.rendering.match_clips import Unclippable, clippable
-from vaengine.rendering.match_pictures import frame_at
 from vaengine.requests.run_options import RunOptions, user_setting
 
 SETTING: Final = "models.scenes"
@@ -137,6 +135,8 @@ def _described(
     store: ResultStore, scenes: Sequence[Annotation], model: PictureTextModel
 ) -> tuple[dict[str, Floats32], tuple[str, ...]]:
     """A vector for each scene: the mean of its pictures; and a line for each that has none."""
+    from vaengine.rendering.match_clips import Unclippable, clippable
+
     videos = store.videos(sorted({scene.video_id for scene in scenes}))
     found, left_out, checked = dict[str, Floats32](), list[str](), set[str]()
     for scene in scenes:
@@ -152,6 +152,8 @@ def _described(
 
 
 def _pictures(video: Video, scene: Annotation) -> list[Pixels]:
+    from vaengine.rendering.match_pictures import frame_at
+
     start_s, end_s = scene.timestamp_seconds or 0.0, scene.end_seconds or 0.0
     times = (start_s + share * (end_s - start_s) for share in PLACES)
     return [np.ascontiguousarray(frame_at(video, time_s)[:, :, ::-1]) for time_s in times]

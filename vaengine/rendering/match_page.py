@@ -9,7 +9,6 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 
 from schemas.annotations.annotation import BBox
@@ -135,6 +134,8 @@ def _frame(box: BBox, width: int, height: int) -> Iterator[str]:
 
 def _jpeg(pixels: Pixels) -> bytes:
     """The picture, made smaller where it is large, as JPEG."""
+    import cv2
+
     height, width = pixels.shape[:2]
     share = min(1.0, PICTURE_PIXELS / max(height, width))
     size = (max(1, round(width * share)), max(1, round(height * share)))
