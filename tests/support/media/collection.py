@@ -2,8 +2,8 @@
 
 | video | picture | sound |
 | --- | --- | --- |
-| meeting | Ada, then Ben, then nobody | each of them speaks, then laughter 3 s after Ada is gone |
-| hall | Ada again, then nobody | Ada speaks, then laughter 17 s after she is gone |
+| meeting | Adam, then Ben, then nobody | each of them speaks, then laughter 3 s after Adam is gone |
+| hall | Adam again, then nobody | Adam speaks, then laughter 17 s after he is gone |
 | stage | Cleo top left, then Dan bottom right, then nobody | laughter when both are gone |
 | call | four persons at once, then Eve, then the four again | reading, then Eve, then nothing |
 
@@ -29,7 +29,7 @@ from tests.support.media.composed import (
 
 MEDIA: Final = SHARED / "media"
 GRID: Final = MEDIA / "video" / "grid"
-ADA, ADA_AGAIN, BEN, CLEO, DAN, EVE, *FOUR = (
+ADAM, ADAM_AGAIN, BEN, CLEO, DAN, EVE, *FOUR = (
     GRID / f"{name}.mpg"
     for name in (
         *("id2_swwp2s", "pwij3p", "lbbc2a", "sbia1a", "bbaf2n", "lwbsza"),
@@ -50,7 +50,7 @@ def collection(folder: Path) -> list[Path]:
         composed(
             folder / "meeting.mp4",
             [
-                Shot(3, {MIDDLE: ADA}, DARK, own_sound=True),
+                Shot(3, {MIDDLE: ADAM}, DARK, own_sound=True),
                 Shot(3, {MIDDLE: BEN}, LIGHT, own_sound=True),
                 nobody["meeting"],
             ],
@@ -58,7 +58,7 @@ def collection(folder: Path) -> list[Path]:
         ),
         composed(
             folder / "hall.mp4",
-            [Shot(3, {MIDDLE: ADA_AGAIN}, DARK, own_sound=True), nobody["hall"]],
+            [Shot(3, {MIDDLE: ADAM_AGAIN}, DARK, own_sound=True), nobody["hall"]],
             [Sound(20, 2.8)],
         ),
         composed(
@@ -76,7 +76,7 @@ def collection(folder: Path) -> list[Path]:
 
 def stand_in_classifier(folder: Path) -> Path:
     """A classifier that hears our laughter, in place of one of AudioSet; see `laughter_classifier`."""
-    recordings = [READING, ADA, BEN, EVE, MEDIA / "audio" / "jfk.flac"]
+    recordings = [READING, ADAM, BEN, EVE, MEDIA / "audio" / "jfk.flac"]
     return laughter_classifier(folder, recordings)
 
 

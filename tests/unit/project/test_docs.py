@@ -86,7 +86,7 @@ def test_the_ten_questions_are_ten_and_can_be_asked(
     asked = [words for words in commands_on(page) if words[0] == "query" and "--clips" not in words]
     assert len(asked) >= 10
     for words in asked:
-        plain = [word.replace("Ada", "person_0001") for word in words if word != "--open"]
+        plain = [word.replace("Adam", "person_0001") for word in words if word != "--open"]
         assert outcome([*plain[: plain.index("--out")], "--db", url]) == 0, words
     assert "1 with near sound:laughter within 20 s" in capsys.readouterr().out
 
