@@ -174,7 +174,7 @@ class Conditions:
         local_id: ColumnElement[str] = source.table.c[str(selector.of.local_id)]
         own = self._one_person(source, local_id)
         if selector.of.annotation_type != PERSON_TRACK or not self.contents.has_faces:
-            return func.coalesce(*own, local_id)
+            return func.coalesce(*own, local_id) if own else local_id  # SQLite takes no single one
         faces = tables.annotations.alias()
         conditions = [
             faces.c.annotation_type == constant(FACE_IDENTITY),
