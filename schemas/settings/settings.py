@@ -345,6 +345,12 @@ class ModelSettings(_Section):
     aligner: Annotated[
         str | None, Field(description="found out: the alignment model of audio.language that workers load")
     ] = None
+    scenes: Annotated[
+        str | None,
+        Field(
+            description="folder of a model such as CLIP, in transformers' form, by which scenes are compared"
+        ),
+    ] = None
     allow_pickle: Annotated[
         bool, Field(description="load pickles of unknown origin too: they can run any code")
     ] = False

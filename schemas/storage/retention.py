@@ -101,13 +101,14 @@ class PersonIn:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What went, counted by table or kind of file, in words what could not be reached, and files around
-    the store by their folder.
+    """What went, counted by table or kind of file, in words what could not be reached, files around the
+    store by their folder, and in words what else was done.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     left: tuple[str, ...] = ()
     folders: Mapping[str, int] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -118,11 +119,14 @@ class Removed:
         """All of them as one; what was left is told once."""
         counts, folders = Counter[str](), Counter[str]()
         left: dict[str, None] = {}
+        told: dict[str, None] = {}
         for part in parts:
             counts.update(part.counts)
             folders.update(part.folders)
             left |= dict.fromkeys(part.left)
-        return cls(dict(sorted(counts.items())), tuple(left), dict(sorted(folders.items())))
+            told |= dict.fromkeys(part.told)
+        sums = (dict(sorted(counts.items())), tuple(left), dict(sorted(folders.items())))
+        return cls(*sums, tuple(told))
 
 
 class RetentionStore(ABC):

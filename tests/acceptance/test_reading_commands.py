@@ -85,6 +85,7 @@ READING = [
     ["status", "--out", "o"],
     ["status", "--out", "o", "--json"],
     ["errors", "--out", "o"],
+    ["query", "scenes", "--out", "o"],
     ["doctor", "--out", "o"],
     ["run", "nowhere.mp4"],
 ]

@@ -5,18 +5,64 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from schemas.storage.backend import StorageBackend
 from vaengine.api.similarity import Likeness
 from vaengine.queries.answers import TIMEOUT_S, Answers, answered, collection_of
-from vaengine.queries.explain import Explanation, explained
+from vaengine.queries.explain import Explanation, explained, query_text
 from vaengine.queries.language.builder import Find
 from vaengine.queries.language.document import Query
 from vaengine.queries.language.parsing import SUFFIXES, query_in, query_of
 from vaengine.queries.language.saved import saved
 from vaengine.queries.named_people import NamedPeople
+from vaengine.requests.store_location import opened
+
+if TYPE_CHECKING:
+    from vaengine.rendering.match_clips import WrittenClips
+
+
+@dataclass(frozen=True, slots=True)
+class Moments(Answers):
+    """The answers of a store, each a `Match`; they can be cut out and drawn, for which the store is opened
+    again, for reading.
+    """
+
+    store_url: str = field(default="", repr=False)  # with its password
+    title: str = ""
+
+    def clips(
+        self, folder: str | os.PathLike[str], *, pad_s: float = 1.0, with_sound: bool = True
+    ) -> WrittenClips:
+        """Cut each match out as a video file, `pad_s` seconds longer at both ends; see `write_clips`."""
+        from vaengine.rendering.match_clips import write_clips
+
+        with closing(opened(None, self.store_url)) as store:
+            return write_clips(store, self.matches, Path(folder), pad_s=pad_s, with_sound=with_sound)
+
+    def sheet(self, file: str | os.PathLike[str], *, title: str | None = None) -> Path:
+        """Draw a contact sheet of the matches, a PNG; see `write_contact_sheet`."""
+        from vaengine.rendering.contact_sheet import write_contact_sheet
+
+        with closing(opened(None, self.store_url)) as store:
+            shown = self.title if title is None else title
+            return write_contact_sheet(store, self.matches, Path(file), title=shown)
+
+    def page(self, file: str | os.PathLike[str], *, title: str | None = None) -> Path:
+        """Write a page of the matches, one HTML file for a browser; see `write_match_page`."""
+        from vaengine.rendering.match_page import write_match_page
+
+        with closing(opened(None, self.store_url)) as store:
+            shown = self.title if title is None else title
+            return write_match_page(store, self.matches, Path(file), title=shown, notes=self.remarks)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader has to know of the answers: videos that were not asked, and how exact they are."""
+        return tuple(line for line in (self.analysed.line, *self.notes) if line)
+
 
 Question: TypeAlias = Query | Find | Mapping[str, Any] | str | os.PathLike[str]
 
@@ -29,25 +75,27 @@ def query(
     limit: int | None = None,
     page: str | None = None,
     timeout_s: float = TIMEOUT_S,
-) -> Answers:
+) -> Moments:
     """The answers to a question: moments, each with its video, times, score and why.
 
     `question` is a query that `vaengine.find` began, a mapping or YAML text as in a file, the path of such a
     file, or the name of a saved query. Raises `UsageError` for what is unknown, `NotFound` without a store,
     and `QueryTimeout` where a statement takes longer than `timeout_s`.
     """
-    from vaengine.requests.store_location import opened
-
     with closing(opened(None if out is None else os.fspath(out), db)) as store:
         asked = _plain(question) or saved(store, str(question))
         changes = {name: value for name, value in (("limit", limit), ("page", page)) if value is not None}
         return answers_of(store, asked.model_copy(update=changes), timeout_s)
 
 
-def answers_of(store: StorageBackend, asked: Query, timeout_s: float = TIMEOUT_S) -> Answers:
+def answers_of(
+    store: StorageBackend, asked: Query, timeout_s: float = TIMEOUT_S, *, title: str | None = None
+) -> Moments:
     """One page of the answers of a store, in which persons have names and faces are compared."""
     with collection_of(store, timeout_s) as collection:
-        return answered(asked, collection, NamedPeople(store), Likeness(store))
+        found = answered(asked, collection, NamedPeople(store), Likeness(store))
+    facts = (found.matches, found.query, found.analysed, found.notes, found.next_page)
+    return Moments(*facts, store.connection_url, query_text(asked) if title is None else title)
 
 
 def explanation_of(store: StorageBackend, asked: Query, timeout_s: float = TIMEOUT_S) -> Explanation:

@@ -13,6 +13,12 @@ from schemas.errors import UsageError
 from schemas.paths import is_url
 from schemas.storage.backend import StorageBackend
 from vaengine.api.face_reference import face_reference, face_settings
+from vaengine.api.scene_pictures import (
+    described_scenes,
+    required_scene_model,
+    scene_model,
+    similar_pictures,
+)
 from vaengine.queries.language.document import Similar
 from vaengine.queries.match import Match
 from vaengine.queries.similarity.embedding_matrix import cache_folder, open_matrices
@@ -25,7 +31,7 @@ from vaengine.queries.similarity.faces import (
     similar_faces,
 )
 from vaengine.queries.similarity.matrix_files import EmbeddingMatrix
-from vaengine.queries.similarity.scenes import SCENE_NAME, similar_scenes
+from vaengine.queries.similarity.scenes import SCENE_NAME, scene_named, similar_scenes
 from vaengine.queries.similarity.stored_reference import stored_reference
 from vaengine.requests.run_options import RunOptions
 from vaengine.results.lookup import jobs_of
@@ -36,6 +42,11 @@ class _Limits(TypedDict):
     min_cosine: float
 
 
+class _Within(TypedDict):
+    video_ids: Collection[str] | None
+    annotation_ids: Collection[str] | None
+
+
 PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -44,10 +55,11 @@ class SimilarityRequest:
     """What to find the like of, and where.
 
     `named` is a picture file, or what `stored_reference` and `similar_scenes` take. `kind` is a key of
-    `KINDS`. `videos` are names of videos, none for all. `face` is the number of a face in the picture.
+    `KINDS`. `videos` are names of videos, none for all. `face` is the number of a face in the picture. With
+    `text` scenes in which this is to be seen are sought, and `named` is empty.
     """
 
-    named: str
+    named: str = ""
     kind: str = "identity"
     count: int = DEFAULT_COUNT
     min_cosine: float = -1.0
@@ -55,12 +67,21 @@ class SimilarityRequest:
     videos: tuple[str, ...] = ()
     face: int | None = None
     models: RunOptions = field(default_factory=RunOptions)
+    text: str | None = None
 
     def __post_init__(self) -> None:
+        if bool(self.named) == bool(self.text and self.text.strip()):
+            raise UsageError("say what to find the like of: a picture, something stored, or --text WORDS")
         if self.kind not in KINDS:
             raise UsageError(f"--kind takes {' or '.join(KINDS)}, not {self.kind!r}")
         if self.count < 1:
             raise UsageError(f"--count takes 1 and more, not {self.count}")
+
+    @property
+    def finds_scenes(self) -> bool:
+        """Whether scenes are sought, rather than faces or people."""
+        is_scene = SCENE_NAME.fullmatch(self.named) and not Path(self.named).is_file()
+        return self.text is not None or bool(is_scene)
 
 
 def similar(store: StorageBackend, request: SimilarityRequest) -> list[Match]:
@@ -69,13 +90,11 @@ def similar(store: StorageBackend, request: SimilarityRequest) -> list[Match]:
     Exact, and the same on every kind of store. Raises `NotFound` for an unknown name, `UsageError` for a
     picture without a face or with several, and where the store has no faces of the same model.
     """
-    matrices = open_matrices(store, cache_folder(store.url, os.environ))
-    videos = {jobs_of(store, name)[0].video_id for name in request.videos} or None
     limits: _Limits = {"count": request.count, "min_cosine": request.min_cosine}
-    if SCENE_NAME.fullmatch(request.named) and not Path(request.named).is_file():
-        if request.min_confidence is not None:
-            raise UsageError("scenes have no confidence: leave --min-confidence out")
-        return similar_scenes(store, matrices, request.named, video_ids=videos, **limits)
+    videos = {jobs_of(store, name)[0].video_id for name in request.videos} or None
+    if request.finds_scenes:
+        return _scenes(store, request, limits, video_ids=videos)
+    matrices = open_matrices(store, cache_folder(store.url, os.environ))
     require_embeddings(matrices, store.url)
     reference = reference_of(store, matrices, request)
     require_model(matrices, reference)
@@ -95,8 +114,10 @@ class Likeness:
         least = -1.0 if wanted.min_score is None else wanted.min_score
         limits: _Limits = {"count": wanted.count, "min_cosine": least}
         if kind == "scene":
-            named = str(wanted.annotation)
-            found = similar_scenes(self.store, self._matrices, named, annotation_ids=ids, **limits)
+            request = SimilarityRequest(_named(wanted), text=wanted.text)
+            if not request.finds_scenes:
+                raise UsageError(f"{request.named} is no scene: give VIDEO:scene_0001")
+            found = _scenes(self.store, request, limits, annotation_ids=ids)
         else:
             where = EmbeddingFilter(KINDS[kind], annotation_ids=ids)
             found = similar_faces(self._matrices, self._reference(wanted), where, **limits)
@@ -107,7 +128,9 @@ class Likeness:
         return open_matrices(self.store, cache_folder(self.store.url, os.environ))
 
     def _reference(self, wanted: Similar) -> Reference:
-        named = wanted.image if wanted.image is not None else str(wanted.annotation)
+        if wanted.text is not None:
+            raise UsageError("a text says what is to be seen in scenes: find scenes")
+        named = _named(wanted)
         if named not in self._references:
             self._references[named] = self._described(wanted, named)
         return self._references[named]
@@ -122,6 +145,34 @@ class Likeness:
         reference = reference_of(self.store, self._matrices, SimilarityRequest(named))
         require_model(self._matrices, reference)
         return reference
+
+
+def _named(wanted: Similar) -> str:
+    return wanted.image if wanted.image is not None else wanted.annotation or ""
+
+
+def _scenes(
+    store: StorageBackend,
+    request: SimilarityRequest,
+    limits: _Limits,
+    *,
+    video_ids: Collection[str] | None = None,
+    annotation_ids: Collection[str] | None = None,
+) -> list[Match]:
+    """Scenes by what is to be seen, where there is a model for that; else by who is in them."""
+    if request.min_confidence is not None:
+        raise UsageError("scenes have no confidence: leave --min-confidence out")
+    within: _Within = {"video_ids": video_ids, "annotation_ids": annotation_ids}
+    if request.text is not None:
+        found = described_scenes(store, model := required_scene_model(request.models))
+        vector, label = model.texts([request.text])[0], f"“{request.text}”"
+        return similar_pictures(found, vector, label, **within, **limits)
+    if (by_pictures := scene_model(request.models)) is None:
+        matrices = open_matrices(store, cache_folder(store.url, os.environ))
+        return similar_scenes(store, matrices, request.named, **within, **limits)
+    found, scene = described_scenes(store, by_pictures), scene_named(store, request.named)
+    vector = found.vector_of(scene)
+    return similar_pictures(found, vector, request.named, without=scene.annotation_id, **within, **limits)
 
 
 def reference_of(

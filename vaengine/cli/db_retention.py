@@ -149,10 +149,12 @@ def _print_removed(removed: Removed, *, as_json: bool, dry_run: bool) -> None:
 
     if as_json:
         emit_each("removed", ({"kind": kind, "count": count} for kind, count in removed.counts.items()))
+        emit_each("told", ({"what": line} for line in removed.told))
         _print_unreached(removed, as_json=True)
         emit("report", dry_run=dry_run, removed=removed.total, folders=dict(removed.folders))
         return
     print_table(retention.removed_table(removed))
+    print_lines(retention.told_lines(removed))
     print_lines(retention.folder_lines(removed, dry_run=dry_run))
     print_lines(retention.left_lines(removed))
     say(retention.removed_line(removed, dry_run=dry_run))

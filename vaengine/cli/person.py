@@ -105,11 +105,11 @@ def person_undo(
 def person_list(out: Out = None, db: Db = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """Show everybody with a name, and in how many videos they are."""
     from vaengine.people.listing import people_summary, people_table, person_event
-    from vaengine.people.resolution import Resolution
+    from vaengine.people.resolution import EntityResolution
     from vaengine.requests.store_location import opened
 
     with closing(opened(out, db)) as store:
-        people = Resolution(store).everybody()
+        people = EntityResolution(store).everybody()
     if as_json:
         emit_each("person", map(person_event, people))
         emit("report", persons=len(people))

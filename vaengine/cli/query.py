@@ -16,6 +16,7 @@ from vaengine.console.output import emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:
     from schemas.storage.backend import QueryStore
+    from vaengine.api.query import Moments
     from vaengine.queries.answers import Answers
     from vaengine.queries.language.document import Query
     from vaengine.queries.language.flags import QueryFlags
@@ -87,6 +88,9 @@ Format = Annotated[
     str, typer.Option("--format", metavar="FORMAT", help="table, json, csv or parquet (needs -o).")
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write answers there.")]
+Open = Annotated[
+    bool, typer.Option("--open", help="Show answers with pictures in the browser: DIR/moments.html.")
+]
 Explain = Annotated[
     bool,
     typer.Option(
@@ -134,6 +138,7 @@ def query(
     output: Output = None,
     sheet: Sheet = None,
     clips: Clips = None,
+    open_page: Open = False,
     explain: Explain = False,
     save: Save = None,
     list_saved: ListSaved = False,
@@ -181,7 +186,7 @@ def query(
     )
     from vaengine.api.query import answers_of, explanation_of
     from vaengine.cli.similar import write_matches
-    from vaengine.requests.store_location import opened
+    from vaengine.requests.store_location import opened, results_folder
 
     timeout_s = seconds_of(timeout)
     with closing(opened(out, db)) as store:
@@ -191,7 +196,9 @@ def query(
         else:
             answers = answers_of(store, asked, timeout_s)
             _show(answers, output_format, output)
-            write_matches(store, answers.matches, sheet=sheet, clips=clips, title=what or "")
+            write_matches(store, answers.matches, sheet=sheet, clips=clips, title=answers.title)
+            if open_page:
+                _open(answers, results_folder(out, db) / "moments.html")
     if save is not None:
         _save(save, asked, out, db)
 
@@ -228,6 +235,16 @@ def _document(what: str | None, flags: QueryFlags, store: QueryStore) -> Query:
         raise UsageError(f"{what} is a whole query: put {', '.join(options)} into it")
     changes = {name: value for name in ("limit", "page") if (value := getattr(flags, name)) is not None}
     return asked.model_copy(update=changes)
+
+
+def _open(answers: Moments, target: Path) -> None:
+    """Write a page of answers, and show it where there is a browser; its path is printed in any case."""
+    from vaengine.console.browser import open_in_browser
+
+    page = answers.page(target)
+    if not open_in_browser(page):
+        say("there is no browser here: open the page in one")
+    print_lines([str(page)])
 
 
 def _save(name: str, asked: Query, out: str | None, db: str | None) -> None:

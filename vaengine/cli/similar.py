@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from vaengine.queries.match import Match
 
 What = Annotated[
-    str,
+    str | None,
     typer.Argument(
-        metavar="WHAT",
+        metavar="[WHAT]",
         help="A picture with a face, VIDEO:face_0001, VIDEO:person_0001, VIDEO:scene_0001, identity_0001, or "
         "an annotation's id.",
     ),
@@ -43,6 +43,10 @@ InVideo = Annotated[
 WhichFace = Annotated[
     int | None, typer.Option("--face", min=1, metavar="N", help="Which face of the picture, from the left.")
 ]
+Text = Annotated[
+    str | None,
+    typer.Option(metavar="WORDS", help="Scenes in which this is to be seen, by a model such as CLIP."),
+]
 Sheet = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Also draw a contact sheet of the answers, .png.")
 ]
@@ -50,7 +54,7 @@ Clips = Annotated[Path | None, typer.Option(metavar="DIR", help="Also cut the an
 
 
 def similar(
-    what: What,
+    what: What = None,
     out: Out = None,
     db: Db = None,
     kind: Kind = "identity",
@@ -59,6 +63,7 @@ def similar(
     min_confidence: MinConfidence = None,
     video: InVideo = None,
     face: WhichFace = None,
+    text: Text = None,
     sheet: Sheet = None,
     clips: Clips = None,
     preset: Preset = None,
@@ -74,7 +79,7 @@ def similar(
     from vaengine.requests.store_location import opened
 
     request = SimilarityRequest(
-        what,
+        what or "",
         kind,
         count,
         min_similarity,
@@ -82,11 +87,12 @@ def similar(
         tuple(video or ()),
         face,
         RunOptions(preset=preset, settings=tuple(settings or ()), models=models),
+        text,
     )
     with closing(opened(out, db)) as store:
         found = find_similar(store, request)
         print_matches(found, as_json=as_json)
-        write_matches(store, found, sheet=sheet, clips=clips, title=f"Most like {what}")
+        write_matches(store, found, sheet=sheet, clips=clips, title=f"Most like {text or what}")
 
 
 def write_matches(

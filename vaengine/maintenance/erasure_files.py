@@ -33,7 +33,14 @@ PICTURE_PATTERNS: Final = (
 )
 DOCUMENTS: Final = ("job_metadata.json", "batch_summary.json")
 SHEET_PATTERN: Final = "people*.png"  # as `vaengine person sheet` names it, beside the folders of videos
-OVERVIEW_PATTERNS: Final = ("overview*.png", "overview*.svg", "overview*.pdf", SHEET_PATTERN)
+PAGE_PATTERN: Final = "moments*.html"  # as `vaengine query --open` names it, there too
+OVERVIEW_PATTERNS: Final = (
+    "overview*.png",
+    "overview*.svg",
+    "overview*.pdf",
+    SHEET_PATTERN,
+    PAGE_PATTERN,
+)
 MAX_LOG_BYTES: Final = 1 << 28  # a larger log is not searched
 
 
@@ -164,7 +171,8 @@ def of_persons(out: Path, persons: Sequence[PersonIn], *, own: bool) -> Iterator
 
     The files are made again without their rows. A store of files (`own`) changes its own.
     """
-    yield from (FolderChange(path, out, "pictures") for path in existing(sorted(out.glob(SHEET_PATTERN))))
+    shown = [path for pattern in (SHEET_PATTERN, PAGE_PATTERN) for path in sorted(out.glob(pattern))]
+    yield from (FolderChange(path, out, "pictures") for path in existing(shown))
     for video_id in dict.fromkeys(person.video_id for person in persons):
         folder = out / video_id
         yield from (FolderChange(path, folder, "pictures") for path in _pictures(folder))

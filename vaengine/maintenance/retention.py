@@ -23,8 +23,9 @@ from schemas.work.job import BatchJob, JobStatus
 from vaengine.console.output import Table
 from vaengine.console.units import bytes_in, counted, duration_of, size
 from vaengine.maintenance import erasure_files
+from vaengine.maintenance.erasure_queries import Forgotten, query_erasure
 from vaengine.maintenance.result_folders import RemovalPlan, ResultFolders
-from vaengine.people.resolution import Resolution, ResolvedPerson
+from vaengine.people.resolution import EntityResolution, ResolvedPerson
 from vaengine.queries.similarity.embedding_matrix import forget_matrices
 from vaengine.requests.store_location import shown
 from vaengine.results.lookup import jobs_of
@@ -153,6 +154,7 @@ class ErasureReport:
     video_id: str | None = None
     persons: tuple[PersonIn, ...] = ()
     resolved: ResolvedPerson | None = None  # who has a name
+    names: tuple[str, ...] = ()  # all that the persons ever had
 
     @property
     def person_ids(self) -> tuple[str, ...]:
@@ -191,15 +193,18 @@ def resolve_erasure(store: StorageBackend, named: str) -> ErasureReport:
     )
     if faces:
         return ErasureReport(
-            named, persons=tuple(PersonIn(one.video_id, one.face_id, one.config_hash) for one in faces)
+            named,
+            persons=tuple(PersonIn(one.video_id, one.face_id, one.config_hash) for one in faces),
+            names=(named,),
         )
-    known = Resolution(store)
+    known = EntityResolution(store)
     if (person := known.people.find(named)) is None:
         return ErasureReport(named, video_id=jobs_of(store, named)[0].video_id)
     _require_no_video(store, named, person.person_id)
     resolved = known.of(person)
     persons = [*_persons_of(resolved), *_older_persons_of(known, resolved)]
-    return ErasureReport(named, persons=tuple(persons), resolved=resolved)
+    names = known.people.names_of(known.log, person.person_id)
+    return ErasureReport(named, persons=tuple(persons), resolved=resolved, names=names)
 
 
 def _persons_of(resolved: ResolvedPerson) -> Iterator[PersonIn]:
@@ -209,7 +214,7 @@ def _persons_of(resolved: ResolvedPerson) -> Iterator[PersonIn]:
             yield PersonIn(video.video_id, label, video.config_hashes[PIPELINE_OF[kind_of_label(label)]])
 
 
-def _older_persons_of(known: Resolution, resolved: ResolvedPerson) -> Iterator[PersonIn]:
+def _older_persons_of(known: EntityResolution, resolved: ResolvedPerson) -> Iterator[PersonIn]:
     """A person's labels in results of other configurations, which may be kept beside the current ones."""
     for reference in (known.log.references[one] for one in resolved.person.references):
         if known.config_hash(reference.video_id, reference.pipeline) != reference.config_hash:
@@ -243,15 +248,20 @@ def forget(
         if erasure.video_id
         else erasure_files.forget_persons(result_folders, erasure.persons)
     )
+    forgotten = Forgotten.of(erasure.names, erasure.persons, erasure.video_id, paths)
+    queries = query_erasure(store.saved_queries(), forgotten)
     if dry_run:
-        return _report(store, erasure, [expected, _own_folder(result_folders, erasure, paths), plan.removed])
+        own_folder = _own_folder(result_folders, erasure, paths)
+        return _report(store, erasure, [expected, own_folder, plan.removed, queries.removed])
     own_folder = _own_folder(result_folders, erasure, paths)
     plan.carry_out()
     if erasure.video_id:
         erasure_files.drop_folders(result_folders, erasure.video_id, paths)
+    queries.carry_out(store)  # before the rows: afterwards nobody knows the name
     removed_rows = _from_store(store, erasure, dry_run=False)
     result_folders.project_again(store, videos)
-    return _report(store, erasure, [removed_rows, own_folder, plan.removed, _drop_matrices(store)])
+    parts = [removed_rows, own_folder, plan.removed, queries.removed, _drop_matrices(store)]
+    return _report(store, erasure, parts)
 
 
 def _drop_matrices(store: Store) -> Removed:
@@ -329,6 +339,11 @@ def folder_lines(removed: Removed, *, dry_run: bool) -> list[str]:
     """A line for each folder around the store that loses files."""
     word = "would change" if dry_run else "changed"
     return [f"{word}: {folder} ({counted(count, 'file')})" for folder, count in removed.folders.items()]
+
+
+def told_lines(removed: Removed) -> list[str]:
+    """A line for each saved query that goes or was changed."""
+    return list(removed.told)
 
 
 def left_lines(removed: Removed) -> list[str]:

@@ -20,7 +20,7 @@ from schemas.settings.settings import Settings
 from vaengine.model_selection.audio import SPEAKERS_KEY, WORD_TIMES_KEY
 from vaengine.model_selection.environment import Fetch, ModelEnvironment, runtime_key
 from vaengine.model_selection.person import task_asked
-from vaengine.model_selection.presets import AUTO, EMBEDDED, Machine, Resolution
+from vaengine.model_selection.presets import AUTO, EMBEDDED, Machine, PresetResolution
 from vaengine.model_selection.select import EMBEDDED_MODELS, embedded_key, preset_key
 from vaengine.models import catalogue, wheels
 from vaengine.models.download import DownloadSource, obtain
@@ -38,7 +38,7 @@ def discover_environment(
     *,
     fetch: bool,
     pipelines: Sequence[str] = AVAILABLE,
-    announce: Callable[[Resolution], None] = lambda resolution: None,
+    announce: Callable[[PresetResolution], None] = lambda resolution: None,
 ) -> ModelEnvironment:
     """Read folders, network, GPU, and what the store at `store_url` recorded, if it exists.
 

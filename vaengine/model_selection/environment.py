@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.errors import InvalidSetting, ModelError, PackageMissing, UsageError, WeightsMissing
 from schemas.settings.models import ModelFile, Packaged
-from vaengine.model_selection.presets import AUTO, EMBEDDED, Machine, Resolution
+from vaengine.model_selection.presets import AUTO, EMBEDDED, Machine, PresetResolution
 from vaengine.models import weights
 from vaengine.models.huggingface import Hub
 
@@ -33,7 +33,7 @@ class ModelEnvironment:
     fetch: Fetch | None = None
     hub: Hub = field(default_factory=Hub)
     recorded: Callable[[str], str | None] = lambda key: None
-    announce: Callable[[Resolution], None] = lambda resolution: None
+    announce: Callable[[PresetResolution], None] = lambda resolution: None
 
 
 @dataclass(frozen=True, slots=True)

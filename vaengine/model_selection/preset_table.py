@@ -19,7 +19,7 @@ from vaengine.model_selection.presets import (
     SMALL_WEIGHTS,
     WEAK,
     Choice,
-    Resolution,
+    PresetResolution,
 )
 from vaengine.models import catalogue
 
@@ -36,7 +36,7 @@ SHORT_REASONS: Final = {
 }
 
 
-def preset_lines(resolution: Resolution, width: int = 80) -> list[str]:
+def preset_lines(resolution: PresetResolution, width: int = 80) -> list[str]:
     """The lines, at most `width` characters wide and broken at words only."""
     reasons = list(_pipelines_by_reason(resolution.choices))
     head, below = (
@@ -122,7 +122,7 @@ class PresetAnnouncement:
     def __init__(self) -> None:
         self._is_printed = False
 
-    def __call__(self, resolution: Resolution) -> None:
+    def __call__(self, resolution: PresetResolution) -> None:
         if not self._is_printed:
             _print(preset_lines(resolution, _terminal_width()))
         self._is_printed = True

@@ -79,7 +79,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolution:
+class PresetResolution:
     """What a preset resolved to, by pipeline.
 
     `presets` are the presets, `what` describes model and runtime, `reasons` says why. `record` holds the meta
@@ -115,7 +115,7 @@ def resolve(
     machine: Machine,
     *,
     named: Mapping[str, str | None] | None = None,
-) -> Resolution:
+) -> PresetResolution:
     """Resolve a preset to the models of each pipeline; a preset that the user named is never replaced.
 
     `named` are models that the user named, by the keys of `MODEL_KEYS`. They make `auto` neural for their
@@ -133,7 +133,7 @@ def resolve(
     packaged = frozenset(
         name for name, preset in presets.items() if preset == EMBEDDED and _has_weights(name, machine)
     )
-    return Resolution(
+    return PresetResolution(
         requested,
         presets,
         {pipeline: WITHOUT_WEIGHTS[pipeline] for pipeline in pipelines},

@@ -24,7 +24,7 @@ from vaengine.model_selection.presets import (
     WEAK,
     WEIGHTLESS,
     Choice,
-    Resolution,
+    PresetResolution,
     overlay,
     resolve,
 )
@@ -68,7 +68,7 @@ EMBEDDED_MODELS: Final = {
 
 def select_models(
     user_settings: Layer, pipelines: tuple[str, ...], environment: ModelEnvironment
-) -> tuple[Configuration, Resolution]:
+) -> tuple[Configuration, PresetResolution]:
     """Add presets and models to the user's settings; presets lie below them, located models above.
 
     Raises a `UsageError` for anything that cannot run: `WeightsMissing`, `UnsafePickle`, `WrongDigest`,
@@ -102,7 +102,7 @@ def select_models(
     )
 
 
-def _with_decisions(resolution: Resolution, decisions: Mapping[str, Decision]) -> Resolution:
+def _with_decisions(resolution: PresetResolution, decisions: Mapping[str, Decision]) -> PresetResolution:
     """The resolution with the decision for each pipeline, in words and as values."""
     what = {**resolution.what, **{name: decision.what for name, decision in decisions.items()}}
     return replace(
@@ -112,14 +112,14 @@ def _with_decisions(resolution: Resolution, decisions: Mapping[str, Decision]) -
     )
 
 
-def _choice(pipeline: str, resolution: Resolution, decision: Decision | None) -> Choice:
+def _choice(pipeline: str, resolution: PresetResolution, decision: Decision | None) -> Choice:
     preset, why = resolution.presets[pipeline], resolution.reasons.get(pipeline, "")
     if decision is None:
         return Choice(pipeline, preset, SCENES, "", (), why)
     return Choice(pipeline, preset, decision.model, WEAK if decision.is_weak else "", decision.limits, why)
 
 
-def _request(pipeline: str, resolution: Resolution, environment: ModelEnvironment) -> ModelRequest:
+def _request(pipeline: str, resolution: PresetResolution, environment: ModelEnvironment) -> ModelRequest:
     return ModelRequest(
         pipeline,
         resolution.requested,
@@ -129,7 +129,7 @@ def _request(pipeline: str, resolution: Resolution, environment: ModelEnvironmen
     )
 
 
-def _preset_layer(resolution: Resolution, first: Settings) -> Layer:
+def _preset_layer(resolution: PresetResolution, first: Settings) -> Layer:
     """The settings of each pipeline's own preset.
 
     Pipelines that do not run get those of the named preset; with `auto`, those of embedded.
@@ -156,7 +156,7 @@ def _overlay(preset: str, pipeline: str, user_settings: Settings, *, has_weights
     return {**overlay(preset, pipeline), **(overlay(PACKAGED, pipeline) if has_weights else {}), **weights}
 
 
-def _record(user_settings: Layer, resolution: Resolution, settings: Settings) -> Mapping[str, str]:
+def _record(user_settings: Layer, resolution: PresetResolution, settings: Settings) -> Mapping[str, str]:
     """What `auto` and embedded resolved to, so that it is decided once for a store.
 
     Pipelines where the user decided are left out.
@@ -176,7 +176,7 @@ def _record(user_settings: Layer, resolution: Resolution, settings: Settings) ->
     return record
 
 
-def _embedded_record(pipeline: str, resolution: Resolution) -> Mapping[str, str]:
+def _embedded_record(pipeline: str, resolution: PresetResolution) -> Mapping[str, str]:
     """What embedded stood for, by its meta key."""
     if resolution.presets[pipeline] != EMBEDDED or pipeline == SCENE:
         return {}

@@ -13,7 +13,7 @@ from schemas.errors import NotFound, PeopleChanged, UsageError
 from schemas.storage.backend import StorageBackend
 from schemas.storage.people import EditAction, PersonEdit, PersonReference, kind_of_label
 from vaengine.people.references import reference_to
-from vaengine.people.resolution import Resolution
+from vaengine.people.resolution import EntityResolution
 from vaengine.people.stored_labels import LabelIn, StoredLabels
 from vaengine.people.targets import IdentityTarget, LabelTarget, Target, checked_name, new_person_id
 
@@ -29,7 +29,7 @@ class Decision:
     told: str
 
 
-Decide = Callable[[Resolution], Decision]
+Decide = Callable[[EntityResolution], Decision]
 
 
 def name_person(store: StorageBackend, target: Target, text: str) -> Decision:
@@ -65,14 +65,14 @@ def undo_edit(store: StorageBackend, *, redo: bool = False) -> Decision:
 def _carried_out(store: StorageBackend, decide: Decide) -> Decision:
     """Append what is decided; decides anew where somebody else has edited meanwhile."""
     for _ in range(MAX_TRIES - 1):
-        known = Resolution(store)
+        known = EntityResolution(store)
         decision = decide(known)
         try:
             store.add_person_edit(decision.edit, decision.references, after=known.log.newest)
         except PeopleChanged:
             continue
         return decision
-    known = Resolution(store)
+    known = EntityResolution(store)
     decision = decide(known)
     store.add_person_edit(decision.edit, decision.references, after=known.log.newest)
     return decision
@@ -91,7 +91,7 @@ def _edit(
 # Naming.
 
 
-def _naming(store: StorageBackend, known: Resolution, target: Target, name: str) -> Decision:
+def _naming(store: StorageBackend, known: EntityResolution, target: Target, name: str) -> Decision:
     if isinstance(target, str):
         return _renaming(known, target, name)
     labels = _labels_of(store, known, target)
@@ -116,7 +116,7 @@ def _naming_line(name: str, person: NamedPerson | None, references: Sequence[Per
     return f"{name} is {added} too"
 
 
-def _renaming(known: Resolution, target: str, name: str) -> Decision:
+def _renaming(known: EntityResolution, target: str, name: str) -> Decision:
     person, same = known.named(target).person, _of_name(known, name)
     if same is not None and same.person_id != person.person_id:
         raise UsageError(
@@ -129,7 +129,7 @@ def _renaming(known: Resolution, target: str, name: str) -> Decision:
     )
 
 
-def _of_name(known: Resolution, name: str) -> NamedPerson | None:
+def _of_name(known: EntityResolution, name: str) -> NamedPerson | None:
     """Who has this very name, without regard to case; not who had it before a merge."""
     persons = known.people.persons.values()
     return next((one for one in persons if one.name and one.name.casefold() == name.casefold()), None)
@@ -153,7 +153,7 @@ def _person_for(
 
 
 def _labels_of(
-    store: StorageBackend, known: Resolution, target: LabelTarget | IdentityTarget
+    store: StorageBackend, known: EntityResolution, target: LabelTarget | IdentityTarget
 ) -> list[LabelIn]:
     """The labels that a target means; raises `NotFound`."""
     if isinstance(target, LabelTarget):
@@ -177,7 +177,9 @@ def _labels_of(
     return labels
 
 
-def _with_linked_faces(known: Resolution, stored: StoredLabels, labels: Sequence[LabelIn]) -> list[LabelIn]:
+def _with_linked_faces(
+    known: EntityResolution, stored: StoredLabels, labels: Sequence[LabelIn]
+) -> list[LabelIn]:
     """Labels, and the faces that were seen at their tracks most often unless somebody has them."""
     tracks = [label for label in labels if kind_of_label(label[1]) == "person"]
     face_of_track = stored.face_of_track({video_id for video_id, _ in tracks}) if tracks else {}
@@ -188,7 +190,7 @@ def _with_linked_faces(known: Resolution, stored: StoredLabels, labels: Sequence
 # Merging and splitting.
 
 
-def _merging(known: Resolution, into: str, other: str) -> Decision:
+def _merging(known: EntityResolution, into: str, other: str) -> Decision:
     kept, gone = known.named(into).person, known.named(other).person
     if kept.person_id == gone.person_id:
         raise UsageError(f"{into} and {other} are one person already: {kept.shown_name}")
@@ -198,7 +200,7 @@ def _merging(known: Resolution, into: str, other: str) -> Decision:
 
 def _splitting(
     store: StorageBackend,
-    known: Resolution,
+    known: EntityResolution,
     whose: str,
     parts: Sequence[LabelTarget | IdentityTarget],
     name: str | None,
@@ -231,7 +233,7 @@ def _splitting(
 # Undoing.
 
 
-def _undoing(known: Resolution, *, redo: bool) -> Decision:
+def _undoing(known: EntityResolution, *, redo: bool) -> Decision:
     undone = redoable(known.log.edits) if redo else undoable(known.log.edits)
     if undone is None:
         raise UsageError("there is nothing to redo" if redo else "there is nothing to undo")
@@ -244,7 +246,7 @@ def _undoing(known: Resolution, *, redo: bool) -> Decision:
     )
 
 
-def _edit_text(known: Resolution, edit: PersonEdit) -> str:
+def _edit_text(known: EntityResolution, edit: PersonEdit) -> str:
     names = {one.person_id: one.name for one in known.log.edits if one.name}
     person, other = (names.get(one) or one for one in (edit.person_id, edit.other_id))
     match edit.action:

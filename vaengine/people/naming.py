@@ -11,7 +11,7 @@ from typing import Any
 from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, Annotation
 from schemas.storage.backend import StorageBackend
 from schemas.storage.retention import COLUMN_OF
-from vaengine.people.resolution import Resolution
+from vaengine.people.resolution import EntityResolution
 
 
 def with_names(
@@ -24,7 +24,7 @@ def with_names(
     """
     if not store.people().edits:
         return tuple(rows)
-    found = Resolution(store).in_video(video_id)
+    found = EntityResolution(store).in_video(video_id)
     names = {label: person.name for label, person in found.items() if person.name}
     if ascii_only:
         names = {label: text for label, name in names.items() if (text := ascii_text(name))}

@@ -62,10 +62,10 @@ class ResolvedPerson:
 
 def resolve(store: StorageBackend, name: str) -> ResolvedPerson:
     """The person of a name or an id, following merges; raises `NotFound`."""
-    return Resolution(store).named(name)
+    return EntityResolution(store).named(name)
 
 
-class Resolution:
+class EntityResolution:
     """Who is who in a store, read once; everything of a person is looked up when it is asked for."""
 
     def __init__(self, store: StorageBackend) -> None:

@@ -11,7 +11,7 @@ from schemas.storage.backend import StorageBackend
 from vaengine.console.units import counted
 from vaengine.people.listing import label_counts
 from vaengine.people.portraits import Portrait, portraits, portraits_of
-from vaengine.people.resolution import Resolution, ResolvedPerson
+from vaengine.people.resolution import EntityResolution, ResolvedPerson
 from vaengine.people.stored_labels import LabelIn
 from vaengine.people.targets import IdentityTarget, LabelTarget, Target
 
@@ -30,7 +30,7 @@ def rows_of_targets(store: StorageBackend, targets: Sequence[Target], limit: int
 
     Raises `NotFound`.
     """
-    known = Resolution(store)
+    known = EntityResolution(store)
     if not targets:
         return [_of_person(store, one, limit) for one in known.everybody()]
     return [_of_target(store, known, target, limit) for target in targets]
@@ -38,7 +38,7 @@ def rows_of_targets(store: StorageBackend, targets: Sequence[Target], limit: int
 
 def rows_of_unnamed(store: StorageBackend, limit: int) -> list[SheetRow]:
     """A row for each identity of the collection of which no face is anybody's, those in most videos first."""
-    known = Resolution(store)
+    known = EntityResolution(store)
     members: defaultdict[str, list[LabelIn]] = defaultdict(list)
     named: set[str] = set()
     for face in store.identities():
@@ -49,7 +49,7 @@ def rows_of_unnamed(store: StorageBackend, limit: int) -> list[SheetRow]:
     return [_of_labels(store, one, members[one], limit) for one in unnamed]
 
 
-def _of_target(store: StorageBackend, known: Resolution, target: Target, limit: int) -> SheetRow:
+def _of_target(store: StorageBackend, known: EntityResolution, target: Target, limit: int) -> SheetRow:
     if isinstance(target, LabelTarget):
         return _of_labels(store, str(target), [(target.video_id, target.label)], limit)
     if isinstance(target, IdentityTarget):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from schemas.annotations.annotation import Annotation
 from schemas.errors import UsageError
 from schemas.pipelines import short_name_of
 from vaengine.queries.collection import Collection, Position, Row
@@ -107,7 +108,7 @@ def answered(
     page = rows[: asked.limit]
     following = _cursor(asked, page[-1]) if len(rows) > len(page) else None
     return Answers(
-        tuple(_matches(page, asked, collection, resolution)),
+        tuple(_matches(page, asked, collection, resolution, people)),
         asked,
         analysed_of(asked, collection, resolution),
         resolution.notes,
@@ -140,11 +141,16 @@ def _rows(query: Query, collection: Collection, resolution: Resolution, after: P
 
 
 def _matches(
-    page: Sequence[Row], query: Query, collection: Collection, resolution: Resolution
+    page: Sequence[Row],
+    query: Query,
+    collection: Collection,
+    resolution: Resolution,
+    people: People | None,
 ) -> Iterator[Match]:
     annotations = collection.rows(name for row in page for name in row.ids)
     places = collection.places(row.video_id for row in page)
     reasons = _numbers(page, query, collection, resolution)
+    names = people.holders if people is not None and _has_persons(annotations.values()) else {}
     for row in page:
         place = places[row.video_id]
         start_s = max(0.0, row.start_s - query.pad_s)
@@ -152,8 +158,12 @@ def _matches(
         if query.pad_s:
             end_s = max(start_s, min(end_s, max(row.end_s, place.duration_s)))
         found = [annotations[name] for name in row.ids if name in annotations]
-        reason = _reason(row, query, why(found, query.steps, reasons.get(_id_of(row), [])))
+        reason = _reason(row, query, why(found, query.steps, reasons.get(_id_of(row), []), names))
         yield Match(row.video_id, place.path, start_s, end_s, reason, row.score, _ids(row))
+
+
+def _has_persons(rows: Iterable[Annotation]) -> bool:
+    return any(row.person_id or row.face_id or row.speaker_id for row in rows)
 
 
 def _reason(row: Row, query: Query, moment: str) -> str:

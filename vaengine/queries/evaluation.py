@@ -229,12 +229,12 @@ class Evaluation:
         return len(set(names) - {None})
 
     def _person(self, selector: Selector, row: Annotation) -> str | None:
-        """What tells one person from another: for a track the identity by face, if it has one."""
+        """What tells one person from another: the name, for a track the identity by face, if it has one."""
         if selector.person is not None:
             return selector.person
-        if selector.of.annotation_type != PERSON_TRACK:
-            value: str | None = getattr(row, str(selector.of.local_id))
-            return value
+        own: str | None = getattr(row, str(selector.of.local_id))
+        if (person := self._one_person(own)) or selector.of.annotation_type != PERSON_TRACK:
+            return person or own
         faces = [
             other.face_id
             for other in self.video.rows
@@ -242,7 +242,11 @@ class Evaluation:
             and other.face_id is not None
             and row.person_id in (other.attributes.get("persons") or ())
         ]
-        return min(faces, default=row.person_id)
+        face = min(faces, default=None)
+        return self._one_person(face) or face or own
+
+    def _one_person(self, label: str | None) -> str | None:
+        return self.resolution.one_person.get((self.video.video_id, label)) if label else None
 
     def _coverage(self, condition: Coverage, start: float, end: float) -> float | None:
         if end == start:

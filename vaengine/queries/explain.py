@@ -111,6 +111,14 @@ def parts_in_order(query: Query) -> Iterator[tuple[str, Query]]:
 # Words.
 
 
+def query_text(query: Query) -> str:
+    """A query in one line, as a title: `person:A near sound:laughter within 5 s`."""
+    conditions = map(condition_text, (*query.where, *query.steps))
+    found = text_of(query.find)
+    asked = f"videos with {found}" if query.answers == "videos" and query.find.kind != "video" else found
+    return " ".join([asked, ", ".join(conditions)]).strip()
+
+
 def text_of(selector: Selector) -> str:
     """A selector as it is written in short."""
     named = selector.person or selector.label or selector.said

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from schemas.storage.backend import StorageBackend
-from vaengine.people.resolution import Resolution as WhoIsWho
-from vaengine.queries.resolution import Appearances
+from vaengine.people.resolution import EntityResolution
+from vaengine.queries.resolution import Appearances, Member
 
 
 class NamedPeople:
@@ -33,5 +33,17 @@ class NamedPeople:
         )
 
     @cached_property
-    def _who_is_who(self) -> WhoIsWho:
-        return WhoIsWho(self._store)
+    def holders(self) -> Mapping[Member, str]:
+        """The name of whom each track, face and speaker is, of those that are anybody's."""
+        if not self._who_is_who.people.persons:
+            return {}
+        return {
+            (video.video_id, label): found.person.shown_name
+            for found in self._who_is_who.everybody()
+            for video in found.videos
+            for label in video.labels
+        }
+
+    @cached_property
+    def _who_is_who(self) -> EntityResolution:
+        return EntityResolution(self._store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -44,8 +45,9 @@ class Resolution:
 
     `labels` has the stored spellings of each label, `searches` the words of each `said`. `scores` has, for
     each selector with `similar`, the annotations that it means with their cosines; `found` has those of
-    `find`, which are ranked among what passes the whole query. `videos` are the only ones that count; None
-    means all. `notes` are lines for a person.
+    `find`, which are ranked among what passes the whole query. `one_person` has the tracks, faces and
+    speakers that count as one, by whom they are, see `one_person_of`. `videos` are the only ones that count;
+    None means all. `notes` are lines for a person.
     """
 
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Resolution:
     searches: Mapping[str, WordSearch] = field(default_factory=dict)
     scores: Mapping[Selector, Mapping[str, float]] = field(default_factory=dict)
     found: Mapping[str, float] | None = None
+    one_person: Mapping[Member, str] = field(default_factory=dict)
     videos: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
@@ -90,3 +93,19 @@ class Resolution:
         """The pipelines that a video needs for any part of a query."""
         loudness = {AUDIO} if any(parts_of(query, Mean)) else set()
         return frozenset(loudness).union(*map(self.needs, query.selectors))
+
+
+def one_person_of(holders: Mapping[Member, str]) -> dict[Member, str]:
+    """Who is counted once although several tracks, faces or speakers of one video are that person.
+
+    Whoever has one of each kind in a video counts once anyway, and is left out.
+    """
+    labels: dict[tuple[str, str], list[str]] = {}
+    for (video_id, label), name in holders.items():
+        labels.setdefault((video_id, name), []).append(label)
+    return {
+        (video_id, label): f"person:{name}"  # no id of a pipeline looks so
+        for (video_id, name), own in labels.items()
+        if max(Counter(label.partition("_")[0] for label in own).values()) > 1
+        for label in own
+    }

@@ -28,7 +28,7 @@ from vaengine.queries.language.document import (
     parts_of,
 )
 from vaengine.queries.language.words import MIN_TRACK_S, KindName
-from vaengine.queries.resolution import Appearances, Member, Resolution
+from vaengine.queries.resolution import Appearances, Member, Resolution, one_person_of
 from vaengine.queries.texts import search_for
 
 MAX_NAMED: Final = 8  # known names in an error
@@ -42,6 +42,11 @@ _Value = TypeVar("_Value", bound=BaseModel)
 
 class People(Protocol):
     """Persons by the names that people gave them."""
+
+    @property
+    def holders(self) -> Mapping[Member, str]:
+        """The name of whom each track, face and speaker is, of those that are anybody's."""
+        ...
 
     def names(self) -> Sequence[str]:
         """Every name."""
@@ -71,6 +76,7 @@ def resolved(
             for name in sorted({one.person for one in selectors if one.person is not None})
         },
         searches={one.said: search_for(one.said) for one in selectors if one.said is not None},
+        one_person=one_person_of(people.holders) if people and _counts_persons(query) else {},
         videos=_videos(query.videos, collection) if query.videos else None,
         notes=(WINDOW_NOTE,) if any(one.kind == "sound" for one in selectors) else (),
     )
@@ -85,6 +91,10 @@ def resolved(
         found = _ranked(query.find, query.model_copy(update=changes), collection, resolution, similar)
         resolution = replace(resolution, found=found)
     return query, resolution
+
+
+def _counts_persons(query: Query) -> bool:
+    return any(one.distinct == "person" and one.count.person is None for one in parts_of(query, Count))
 
 
 # Likeness: what passes everything else is ranked.

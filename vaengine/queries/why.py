@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from schemas.annotations.annotation import Annotation
@@ -15,27 +16,37 @@ _KIND_NAMES: Final = {kind.annotation_type: kind.name for kind in KINDS.values()
 MAX_TEXT: Final = 60  # characters of what is said
 
 
-def why(rows: Sequence[Annotation], steps: Sequence[Relation], measured: Sequence[str]) -> str:
+Names = Mapping[tuple[str, str], str]  # of a video and a label: who it is
+
+
+def why(
+    rows: Sequence[Annotation],
+    steps: Sequence[Relation],
+    measured: Sequence[str],
+    names: Names = MappingProxyType({}),
+) -> str:
     """The rows of a moment by name with the distance between them, and the numbers of the first."""
     if not rows:
         return "; ".join(measured)
     pairs = zip(pairwise(rows), steps, strict=False)
-    related = ", ".join(_related(first, second, step) for (first, second), step in pairs)
-    return "; ".join([f"{name_of(rows[0])} {related}".strip(), *measured])
+    related = ", ".join(_related(first, second, step, names) for (first, second), step in pairs)
+    return "; ".join([f"{name_of(rows[0], names)} {related}".strip(), *measured])
 
 
-def _related(first: Annotation, second: Annotation, step: Relation) -> str:
+def _related(first: Annotation, second: Annotation, step: Relation, names: Names) -> str:
     gap_s = max(0.0, _start(second) - _end(first), _start(first) - _end(second))
     apart = f" ({gap_s:.1f} s)" if gap_s else ""
-    return f"{step.relation} {name_of(second)}{apart}"
+    return f"{step.relation} {name_of(second, names)}{apart}"
 
 
-def name_of(row: Annotation) -> str:
-    """What a row is called: whom or what it is of, or its type."""
+def name_of(row: Annotation, names: Names = MappingProxyType({})) -> str:
+    """What a row is called: whom or what it is of, or its type; a person by name, if there is one."""
     label = row.attributes.get("label")
     text = text_of(row)
     shown = f"“{text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + '…'}”" if text else None
-    known = (label, shown, row.person_id, row.face_id, row.speaker_id, row.scene_id)
+    ids = (row.person_id, row.face_id, row.speaker_id)
+    people = (names.get((row.video_id, each)) for each in ids if each)
+    known = (label, shown, next(people, None), *ids, row.scene_id)
     return next(
         (str(name) for name in known if name), _KIND_NAMES.get(row.annotation_type, row.annotation_type)
     )

@@ -24,7 +24,7 @@ PLACES: Final[Mapping[str, str]] = MappingProxyType(
 )
 TAG: Final = "comment"
 SEARCHED_BYTES: Final = 1 << 16  # bytes at both ends of a file
-_MARK: Final = re.compile(rb"vaengine:(render|plot|clip|sheet):([A-Za-z0-9%._~-]+):([0-9a-f]{64})")
+_MARK: Final = re.compile(rb"vaengine:(render|plot|clip|sheet|page):([A-Za-z0-9%._~-]+):([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)

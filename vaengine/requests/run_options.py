@@ -16,7 +16,7 @@ from schemas.pipelines import AUDIO, AVAILABLE, pipeline_named
 from schemas.settings import layers
 from schemas.settings.layers import Configuration, Given, Layer
 from vaengine.model_selection.discover import discover_environment
-from vaengine.model_selection.presets import Resolution
+from vaengine.model_selection.presets import PresetResolution
 from vaengine.model_selection.select import select_models
 from vaengine.models import catalogue
 from vaengine.requests import batch_file as batchfile
@@ -27,7 +27,7 @@ from vaengine.requests.replacement import Replace, replace_mode
 from vaengine.requests.request import RunRequest
 from vaengine.requests.store_location import DEFAULT_OUT, results_folder, store_url
 
-PATH_KEYS: Final = ("person.weights", "models.folder", "models.cache")
+PATH_KEYS: Final = ("person.weights", "models.folder", "models.cache", "models.scenes")
 AS_BEFORE: Final = "as before"
 # Folders in one folder that file systems and people still cope with.
 MOST_VIDEO_FOLDERS: Final = 50_000
@@ -78,7 +78,7 @@ def resolve_request(
     options: RunOptions,
     *,
     fetch: bool = True,
-    announce: Callable[[Resolution], None] = lambda resolution: None,
+    announce: Callable[[PresetResolution], None] = lambda resolution: None,
 ) -> ResolvedRequest:
     """Resolve options with a batch file and the defaults; raises a `UsageError` for what cannot run.
 
@@ -159,8 +159,8 @@ def resolved(
     *,
     store_url: str | None = None,
     fetch: bool = False,
-    announce: Callable[[Resolution], None] = lambda resolution: None,
-) -> tuple[Configuration, Resolution]:
+    announce: Callable[[PresetResolution], None] = lambda resolution: None,
+) -> tuple[Configuration, PresetResolution]:
     """Settings in their order: defaults, preset, file, `--set`, then the options with names of their own.
 
     Models are selected for this machine.
@@ -174,8 +174,8 @@ def _select_models(
     url: str | None,
     *,
     fetch: bool,
-    announce: Callable[[Resolution], None],
-) -> tuple[Configuration, Resolution]:
+    announce: Callable[[PresetResolution], None],
+) -> tuple[Configuration, PresetResolution]:
     return select_models(
         user_settings,
         pipelines,
@@ -190,8 +190,8 @@ def fitted_as_before(
     user_settings: Layer,
     *,
     fetch: bool = True,
-    announce: Callable[[Resolution], None] = lambda resolution: None,
-) -> tuple[Configuration, Resolution]:
+    announce: Callable[[PresetResolution], None] = lambda resolution: None,
+) -> tuple[Configuration, PresetResolution]:
     """Settings as the store has them; each pipeline keeps the preset that its results were made with.
 
     Without named pipelines, those that have results are used. Without `fetch`, as for a dry run, a store of
@@ -234,6 +234,16 @@ def replace_of(file: BatchFile) -> Replace:
 
 def _user_settings(options: RunOptions, file: BatchFile) -> Layer:
     return {**_with_absolute_paths(file), **layers.assignments(options.settings), **_named_options(options)}
+
+
+def user_setting(options: RunOptions, key: str) -> Any:
+    """The value of one setting that the options or their batch file give; None where neither does.
+
+    Raises a `UsageError` for a misspelt key and for a value that cannot be.
+    """
+    given = _user_settings(options, batch_file(options.config))
+    layers.configured(given)
+    return given[key].value if key in given else None
 
 
 def _named_options(options: RunOptions) -> Layer:

@@ -44,6 +44,12 @@ class People:
         person_id = self.merged_names.get(folded, folded)
         return self.persons.get(self.merged.get(person_id, person_id))
 
+    def names_of(self, log: PeopleLog, person_id: str) -> tuple[str, ...]:
+        """Every id and name that a person has had, with those of whoever was merged into this person."""
+        ids = {person_id, *(gone for gone, into in self.merged.items() if into == person_id)}
+        given = (edit.name for edit in log.edits if edit.person_id in ids and edit.name)
+        return tuple(sorted({*ids, *given}))
+
 
 # Which edits count.
 

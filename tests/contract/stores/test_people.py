@@ -23,12 +23,15 @@ from tests.contract.conftest import STORES, digest
 from tests.support.stores import people
 from tests.support.stores.fake_videos import Clip
 from tests.support.stores.retained import consistent, kept
+from vaengine.api.query import answers_of
 from vaengine.maintenance import retention
 from vaengine.maintenance.maintenance import check
 from vaengine.maintenance.migration import migrate
-from vaengine.people.edits import name_person
+from vaengine.people.edits import merge_persons, name_person
 from vaengine.people.resolution import resolve
 from vaengine.people.targets import LabelTarget
+from vaengine.queries.language.parsing import query_of
+from vaengine.queries.language.saved import save
 
 ALPHA, BETA = Clip("/clips/alpha.mp4", "a"), Clip("/clips/beta.mp4", "b")
 ANNA, BOB = "p-anna", "p-bob"
@@ -203,6 +206,53 @@ def test_whoever_withdraws_by_name_is_erased_in_every_video(store: StorageBacken
     }
     assert left == {ALPHA.video_id: {"face_0002"}, BETA.video_id: {"face_0001"}}
     assert consistent(store)
+
+
+def asked(store: StorageBackend, text: str) -> list[str]:
+    return [match.why for match in answers_of(store, query_of(text))]
+
+
+def test_several_tracks_of_one_person_are_counted_once_and_an_answer_says_who_it_is(
+    store: StorageBackend,
+) -> None:
+    annotated(store, ALPHA)
+    persons = "find: video\nwhere: [{count: {kind: person, min_s: 0}, min_overlap_s: 0, ge: 0}]"
+    at_once = persons.replace("min_overlap_s: 0", "concurrent: true")
+    before, before_at_once = asked(store, persons), asked(store, at_once)
+    assert before == ["person: 2"], "of three tracks two have a face in common"
+    name_person(store, LabelTarget(ALPHA.video_id, "person_0002"), "Anna")
+    assert asked(store, persons) == before
+    name_person(store, LabelTarget(ALPHA.video_id, "person_0003"), "Woman in red")
+    assert asked(store, persons) == before
+    merge_persons(store, "Anna", "woman in red")
+    assert asked(store, persons) == ["person: 1"]
+    assert int(asked(store, at_once)[0].split()[1]) < int(before_at_once[0].split()[1])
+    whys = asked(store, "find: {kind: person, min_s: 0}")
+    assert sorted(whys) == ["Anna", "Anna", "person_0001"]
+
+
+def test_saved_queries_about_whoever_withdraws_go_and_one_that_has_the_name_in_its_text_is_told(
+    store: StorageBackend,
+) -> None:
+    annotated(store, ALPHA)
+    name_person(store, LabelTarget(ALPHA.video_id, "face_0001"), "Woman in red")
+    name_person(store, "woman in red", "Anna")
+    kept_queries = {"all": "find: person", "others": "find: person:Annabel", "anna sings": "find: sound"}
+    gone_queries = {
+        "near": "find: scene\nwhere: [{count: 'person:ANNA', ge: 1}]",
+        "old": "find: face:woman in red",
+    }
+    for name, text in {**kept_queries, **gone_queries}.items():
+        save(store, name, query_of(text))
+    expected = retention.forget(store, retention.resolve_erasure(store, "anna"), (), dry_run=True)
+    assert store.saved_queries().keys() == kept_queries.keys() | gone_queries.keys()
+    removed = retention.forget(store, retention.resolve_erasure(store, "anna"), ())
+    assert store.saved_queries().keys() == kept_queries.keys()
+    for report in (expected, removed):
+        assert report.counts["saved_queries"] == 2
+        assert [line.split("'")[1] for line in report.told] == ["near", "old"]
+        (left,) = [line for line in report.left if line.startswith("saved query")]
+        assert "vaengine query --drop 'anna sings'" in left
 
 
 def test_rows_that_nobody_can_tell_are_whose_stay_and_that_is_told(store: StorageBackend) -> None:

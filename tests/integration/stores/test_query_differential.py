@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import combinations_with_replacement
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -30,6 +30,25 @@ __all__ = ["clock"]
 RELATIONS = get_args(RelationName)
 
 
+class Named:
+    """Somebody with a name, who is two tracks and a face of some videos."""
+
+    holders: Final = {
+        (video_id, label): "Anna"
+        for video_id in ("garden-aaaaaaaa", "kitchen-bbbbbbbb", "grid-aaaaaaaa")
+        for label in ("person_0001", "person_0003", "face_0002")
+    }
+
+    def names(self) -> list[str]:
+        return []
+
+    def resolve(self, name: str) -> None:
+        return None
+
+
+NAMED: Final = Named()
+
+
 @contextmanager
 def both(url: str) -> Iterator[tuple[Collection, Collection]]:
     """A store as a database and by the algebra."""
@@ -38,12 +57,12 @@ def both(url: str) -> Iterator[tuple[Collection, Collection]]:
 
 
 def whole(query: Query, collection: Collection) -> list[Row]:
-    return collection.page(*resolved(query, collection), None, None)
+    return collection.page(*resolved(query, collection, NAMED), None, None)
 
 
 def paged(query: Query, collection: Collection, size: int) -> list[Row]:
     """All answers, read page by page."""
-    asked, resolution = resolved(query, collection)
+    asked, resolution = resolved(query, collection, NAMED)
     rows: list[Row] = []
     while page := collection.page(
         asked, resolution, rows[-1].position(asked.answers) if rows else None, size
@@ -225,7 +244,7 @@ def _agree(collection: list[Filmed], asked: list[dict[str, Any]], url: str) -> N
             assert paged(query, database, 3) == expected
             moments = expected if query.answers == "moments" else whole(_as_moments(query), algebra)
             videos = {row.video_id for row in moments}
-            assert database.count(*resolved(query, database)) == (len(moments), len(videos))
+            assert database.count(*resolved(query, database, NAMED)) == (len(moments), len(videos))
 
 
 def _as_moments(query: Query) -> Query:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -13,13 +14,17 @@ from tests.support.servers import postgres
 from tests.support.stores.asked import Filmed, filmed
 from vaengine.queries.answers import answered, collection_of
 from vaengine.queries.language.parsing import query_of
-from vaengine.queries.resolution import Appearances, Resolution
+from vaengine.queries.resolution import Appearances, Member, Resolution
 
 MANY = 20_000
 
 
 class Crowd:
     """A name of twenty thousand tracks in as many videos, two of which are stored."""
+
+    @property
+    def holders(self) -> Mapping[Member, str]:
+        return {}
 
     def names(self) -> list[str]:
         return ["crowd"]

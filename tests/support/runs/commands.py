@@ -33,12 +33,12 @@ def start(*arguments: str | Path, env: Mapping[str, str] | None = None) -> subpr
 
 
 def finished(
-    *arguments: str | Path, env: Mapping[str, str] | None = None
+    *arguments: str | Path, env: Mapping[str, str] | None = None, patience_s: float = PATIENCE_S
 ) -> subprocess.CompletedProcess[str]:
     """`vaengine ARGUMENTS`, awaited."""
     process = start(*arguments, env=env)
     try:
-        out, err = process.communicate(timeout=PATIENCE_S)
+        out, err = process.communicate(timeout=patience_s)
     except subprocess.TimeoutExpired:
         process.kill()  # what it started ends with it
         raise

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
+from typer.main import get_command
 
 from schemas.annotations import annotation
 from schemas.storage import tables
-from vaengine.cli.app import app
+from tests.support.stores.asked import Filmed, filmed
+from vaengine.cli.app import app, outcome
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -40,6 +44,51 @@ def test_every_command_that_a_page_shows_is_one(page: Path) -> None:
     blocks = re.findall(r"```(?:bash)?\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     shown = {found for block in blocks for found in re.findall(r"^vaengine ([a-z]+)", block, re.MULTILINE)}
     assert shown - {str(name).replace("_", "-") for name in known} == set()
+
+
+def commands_on(page: Path) -> list[list[str]]:
+    """The words of every `vaengine` command in the blocks of a page, without what is said beside it."""
+    fences = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    blocks = [text for language, text in fences if language in ("", "bash")]
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("vaengine ")]
+
+
+def parse(command: click.Command, words: list[str], name: str = "vaengine") -> None:
+    """Parse a command line as the command does, without doing it; raises `UsageError` of click."""
+    with command.make_context(name, list(words)) as context:
+        if isinstance(command, click.Group):
+            own, below, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+            if below is not None:
+                parse(below, rest, str(own))
+
+
+@pytest.mark.parametrize("name", ["questions.md", "querying.md", "similarity.md", "people.md"])
+def test_every_command_about_answers_can_be_parsed(name: str) -> None:
+    commands = commands_on(ROOT / "docs" / name)
+    assert len(commands) > 3
+    for words in commands:
+        parse(get_command(app), words)
+
+
+def test_the_ten_questions_are_ten_and_can_be_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a made-up store: the answers on the page are those of a run, which an acceptance test repeats."""
+    page = ROOT / "docs" / "questions.md"
+    assert len(re.findall(r"^## \d+\.", page.read_text(encoding="utf-8"), re.MULTILINE)) == 10
+    hall = Filmed("hall", "a")
+    hall.scene(0, 3)
+    hall.track("person_0001", 0, 3)
+    hall.sound("laughter", 15, 23)
+    hall.loudness(0.0, -20.0)
+    url = filmed(f"files:{tmp_path}/store", [hall])
+    asked = [words for words in commands_on(page) if words[0] == "query" and "--clips" not in words]
+    assert len(asked) >= 10
+    for words in asked:
+        plain = [word.replace("Adam", "person_0001") for word in words if word != "--open"]
+        assert outcome([*plain[: plain.index("--out")], "--db", url]) == 0, words
+    assert "1 with near sound:laughter within 20 s" in capsys.readouterr().out
 
 
 def test_every_annotation_type_and_every_column_is_in_the_output_format() -> None:

@@ -78,18 +78,20 @@ class Region(_Value):
 
 class Similar(_Value):
     """Rows that are like a face in an image file, or like what `vaengine similar` takes from the store:
-    VIDEO:face_0001, VIDEO:person_0001, VIDEO:scene_0001, identity_0001, or the id of an annotation.
+    VIDEO:face_0001, VIDEO:person_0001, VIDEO:scene_0001, identity_0001, or the id of an annotation; scenes in
+    which what a text says is to be seen.
     """
 
     image: str | None = None
     annotation: str | None = None
+    text: Annotated[str, Field(min_length=1)] | None = None
     count: Annotated[int, Field(ge=1, le=10_000)] = 20
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Similar:
-        if (self.image is None) == (self.annotation is None):
-            raise ValueError("`similar` needs either `image` or `annotation`")
+        if sum(one is not None for one in (self.image, self.annotation, self.text)) != 1:
+            raise ValueError("`similar` needs one of `image`, `annotation` and `text`")
         return self
 
 
@@ -129,6 +131,8 @@ class Selector(_Value):
             raise ValueError(f"a {self.kind} has no `{unfit[0]}`")
         if self.kind == "scene" and self.similar is not None and self.similar.image is not None:
             raise ValueError("a scene is like a scene: give `annotation: VIDEO:scene_0001`, not `image`")
+        if self.kind != "scene" and self.similar is not None and self.similar.text is not None:
+            raise ValueError(f"a {self.kind} is not found by `text`: that is for scenes")
         return self
 
     @property

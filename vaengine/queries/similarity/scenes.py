@@ -1,7 +1,7 @@
 """Finds scenes like a given one by who is in them.
 
-No model of the project looks at a whole picture, so a scene has no embedding of its own. What it has are the
-faces that are seen in it.
+Where no model looks at whole pictures, a scene has no embedding of its own. What it has are the faces that
+are seen in it.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ def similar_scenes(
     the other one. Scenes without a face are left out. Raises `NotFound`, and `UsageError` where nobody's face
     is in the scene.
     """
-    video_id, scene_id = _scene_named(store, named)
+    given = scene_named(store, named)
     for matrix in matrices:
         scenes = list(_scenes_with_faces(store, matrix))
-        own = next((one for one in scenes if one.name == f"{video_id}:{scene_id}"), None)
+        own = next((one for one in scenes if one.scene.annotation_id == given.annotation_id), None)
         if own is not None:
             others = [
                 one
@@ -73,14 +73,16 @@ def similar_scenes(
     raise UsageError(f"no face with an embedding is seen in {named}, so nothing can be compared with it")
 
 
-def _scene_named(store: ResultStore, named: str) -> tuple[str, str]:
+def scene_named(store: ResultStore, named: str) -> Annotation:
+    """The current scene that `VIDEO:scene_0001` means; raises `NotFound`, `UsageError`."""
     found = SCENE_NAME.fullmatch(named)
     if found is None:
         raise UsageError(f"{named} is no scene: give VIDEO:scene_0001")
     video_id = jobs_of(store, found["video"])[0].video_id
-    if not any(scene.scene_id == found["scene"] for scene in _scenes_of(store, [video_id])):
-        raise NotFound(f"scene {found['scene']}", f"the current scenes of {video_id}")
-    return video_id, found["scene"]
+    for scene in _scenes_of(store, [video_id]):
+        if scene.scene_id == found["scene"]:
+            return scene
+    raise NotFound(f"scene {found['scene']}", f"the current scenes of {video_id}")
 
 
 def _scenes_of(store: ResultStore, video_ids: Sequence[str]) -> Iterator[Annotation]:

@@ -6,6 +6,7 @@ that the condition needs. What is counted or sought beside the found row is a co
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -52,6 +53,7 @@ from vaengine.queries.sql.functions import (
     greatest,
     json_lists,
     json_number,
+    json_text,
     least,
     zero_if_none,
 )
@@ -170,12 +172,15 @@ class Conditions:
         return func.count(self.person(condition.count, source).distinct())
 
     def person(self, selector: Selector, source: Source) -> ColumnElement[str]:
-        """What tells one person of a video from another: for a track the identity by face, if it has one."""
+        """What tells one person of a video from another: the name, for a track the identity by face, if it
+        has one.
+        """
         if selector.person is not None:
             return literal(selector.person)
         local_id: ColumnElement[str] = source.table.c[str(selector.of.local_id)]
+        own = self._one_person(source, local_id)
         if selector.of.annotation_type != PERSON_TRACK or not self.contents.has_faces:
-            return local_id
+            return func.coalesce(*own, local_id) if own else local_id  # SQLite takes no single one
         faces = alias(tables.annotations, next(self.numbers))
         conditions = [
             faces.c.annotation_type == constant(FACE_IDENTITY),
@@ -185,7 +190,15 @@ class Conditions:
         if not self.contents.all_current:
             conditions.append(is_current(faces))
         face = _scalar(select(func.min(faces.c.face_id)).where(*conditions), source)
-        return func.coalesce(face, local_id)
+        return func.coalesce(*own, *self._one_person(source, face), face, local_id)
+
+    def _one_person(self, source: Source, label: ColumnElement[str]) -> list[ColumnElement[str]]:
+        """Who has a label, by one value for all: nothing where nobody has several labels in a video."""
+        names = {"/".join(member): name for member, name in self.resolution.one_person.items()}
+        if not names:
+            return []
+        whose = literal(json.dumps(names, ensure_ascii=False))
+        return [json_text(whose, source.video_id + literal("/") + label)]
 
     def _concurrent(self, condition: Count, row: Source) -> ColumnElement[int]:
         first, within = self._within(condition.count, row, condition.min_overlap_s)

@@ -91,6 +91,25 @@ def _number_postgresql(element: json_number, compiler: Any, **given: Any) -> str
     return f"CAST({text} AS double precision)"
 
 
+class json_text(FunctionElement[Any]):  # noqa: N801 read as the SQL function that it is
+    """The text of a key in a JSON object that is one value: object, key of letters, digits, `._/-`."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(json_text)
+def _text_sqlite(element: json_text, compiler: Any, **given: Any) -> str:
+    whole, key = (compiler.process(clause, **given) for clause in element.clauses)
+    return f"json_extract({whole}, '$.\"' || {key} || '\"')"
+
+
+@compiles(json_text, POSTGRESQL)
+def _text_postgresql(element: json_text, compiler: Any, **given: Any) -> str:
+    whole, key = (compiler.process(clause, **given) for clause in element.clauses)
+    return f"CAST({whole} AS jsonb) ->> ({key})"
+
+
 class json_lists(FunctionElement[Any]):  # noqa: N801 read as the SQL function that it is
     """Whether the list of a key in a JSON object has a text: column, key, text."""
 

@@ -98,6 +98,27 @@ def test_facets_are_a_table_or_events(db: str, capsys: pytest.CaptureFixture[str
     assert {"sound", "kind", "preset"} <= {event["facet"] for event in events}
 
 
+def test_open_writes_a_page_and_says_where_it_is_where_there_is_no_browser(
+    db: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: not shown.append(url))
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    asked = ["query", "persons", "--near", "sound:laughter", "--within", "5s", "--open"]
+    asked += ["--db", db, "--out", str(tmp_path)]
+    assert outcome(asked) == 0
+    told = capsys.readouterr()
+    page = tmp_path / "moments.html"
+    assert told.out.splitlines()[-1] == str(page)
+    assert ("no browser here" in told.err, shown) == (True, [])
+    assert "person near sound:laughter within 5 s" in page.read_text(encoding="utf-8")
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert outcome(asked) == 0
+    assert shown == [page.as_uri()]
+    assert "no browser" not in capsys.readouterr().err
+
+
 def test_wrong_use_is_said_in_one_line(db: str, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, message in (
         ([], "say what to find"),

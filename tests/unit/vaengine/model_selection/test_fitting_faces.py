@@ -21,7 +21,7 @@ from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.settings.layers import layer
 from schemas.settings.settings import Settings, config_hash
 from tests.conftest import SHARED
-from vaengine.model_selection.presets import Machine, Resolution
+from vaengine.model_selection.presets import Machine, PresetResolution
 from vaengine.model_selection.select import ModelEnvironment, check_models, models_of, select_models
 from vaengine.models import catalogue
 
@@ -45,7 +45,7 @@ def pack(tmp_path: Path) -> Path:
 
 def fit(
     told: dict[str, object], folder: Path, pipelines: tuple[str, ...] = (FACE,), **shop: object
-) -> tuple[Settings, Resolution]:
+) -> tuple[Settings, PresetResolution]:
     workshop = ModelEnvironment(**{"folders": (folder,), "cache": folder, "machine": Machine(), **shop})
     found, resolution = select_models(layer("test", told), pipelines, workshop)
     return found.settings, resolution
@@ -127,7 +127,7 @@ def test_a_dry_run_plans_with_the_digest_a_pack_will_have(tmp_path: Path, loaded
 def test_a_preset_fetches_its_pack_after_it_was_announced_and_names_the_pipeline_where_it_cannot(
     tmp_path: Path,
 ) -> None:
-    told: list[Resolution] = []
+    told: list[PresetResolution] = []
 
     def fetch(model, begin):
         begin()

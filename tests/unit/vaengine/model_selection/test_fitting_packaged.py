@@ -16,7 +16,7 @@ from schemas.settings.layers import configured, layer
 from schemas.settings.settings import Settings, config_hash
 from vaengine.model_selection.discover import discover_environment
 from vaengine.model_selection.environment import ModelEnvironment
-from vaengine.model_selection.presets import Machine, Resolution
+from vaengine.model_selection.presets import Machine, PresetResolution
 from vaengine.model_selection.select import models_of, select_models
 from vaengine.models import catalogue
 
@@ -47,7 +47,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
 
 def fit(
     told: dict[str, object], hub: FakeHub, pipelines: tuple[str, ...] = (AUDIO,), **shop: object
-) -> tuple[Settings, Resolution]:
+) -> tuple[Settings, PresetResolution]:
     machine = Machine(is_here=lambda pipeline, preset: preset == "embedded", **shop.pop("machine", {}))
     folder = hub.folder.parent
     workshop = ModelEnvironment(

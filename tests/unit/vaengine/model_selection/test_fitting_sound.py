@@ -23,7 +23,7 @@ from schemas.settings.layers import layer
 from schemas.settings.models import ModelFile
 from schemas.settings.settings import Settings, config_hash
 from vaengine.model_selection import audio as sound
-from vaengine.model_selection.presets import Machine, Resolution
+from vaengine.model_selection.presets import Machine, PresetResolution
 from vaengine.model_selection.select import ModelEnvironment, check_models, models_of, select_models
 from vaengine.models.catalogue import ALIGNERS, AUDIO_SET, SPEAKERS
 
@@ -81,7 +81,7 @@ def fit(
     gpu: bool = False,
     network: bool = False,
     **shop: object,
-) -> tuple[Settings, Resolution]:
+) -> tuple[Settings, PresetResolution]:
     machine = Machine(gpu=gpu, can_fetch=lambda pipeline: network)
     fetch = None if shop.pop("dry", False) else shop.pop("fetch", lambda model, begin: hub.cache / model.name)
     folder = hub.cache.parent
@@ -109,7 +109,7 @@ def test_without_models_there_are_voice_activity_and_loudness_and_no_text(hub: F
 
 def test_a_preset_fetches_all_it_listens_with_and_says_what_it_does_without(hub: FakeHub) -> None:
     hub.has = ("small", AUDIO_SET)
-    told: list[Resolution] = []
+    told: list[PresetResolution] = []
     settings, resolution = fit({"preset": "fast"}, hub, announce=told.append)
     audio = settings.audio
     assert (audio.model, audio.model_sha256) == (str(hub.cache / "small"), "small")

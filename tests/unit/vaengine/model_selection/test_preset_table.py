@@ -13,7 +13,7 @@ from vaengine.model_selection.presets import (
     SMALL_WEIGHTS,
     WEAK,
     Choice,
-    Resolution,
+    PresetResolution,
 )
 
 SCENES = Choice(SCENE, "embedded", "PySceneDetect, which needs no weights", "", (), "")
@@ -38,8 +38,8 @@ WITHOUT = (
 )
 
 
-def resolved(*choices: Choice, asked: str = "auto") -> Resolution:
-    return Resolution(asked, {one.pipeline: one.preset for one in choices}, {}, {}, choices=choices)
+def resolved(*choices: Choice, asked: str = "auto") -> PresetResolution:
+    return PresetResolution(asked, {one.pipeline: one.preset for one in choices}, {}, {}, choices=choices)
 
 
 def test_each_pipeline_has_one_short_line_and_the_reason_is_said_once() -> None:

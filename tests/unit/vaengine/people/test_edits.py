@@ -19,7 +19,7 @@ from tests.support.stores.people import annotated, run_again
 from tests.support.stores.retained import identify
 from vaengine.people import edits
 from vaengine.people.edits import merge_persons, name_person, split_person, undo_edit
-from vaengine.people.resolution import Resolution
+from vaengine.people.resolution import EntityResolution
 from vaengine.people.targets import IdentityTarget, LabelTarget, checked_name, target_of
 
 ALPHA, BETA = (Clip(f"/clips/{name}.mp4", name[0]) for name in ("alpha", "beta"))
@@ -42,7 +42,7 @@ def faces(store: StorageBackend) -> dict[str, list[str]]:
         one.person.shown_name: sorted(
             f"{video.video_id[0]}{face[-1]}" for video in one.videos for face in video.faces
         )
-        for one in Resolution(store).everybody()
+        for one in EntityResolution(store).everybody()
     }
 
 
@@ -104,7 +104,7 @@ def test_an_unnamed_person_gets_a_name_by_any_of_the_faces(store: StorageBackend
     name_person(store, FACE_A, "Anna")
     name_person(store, FACE_B, "Anna")
     split_person(store, "Anna", [FACE_B])
-    (unnamed,) = {one.person.shown_name for one in Resolution(store).everybody()} - {"Anna"}
+    (unnamed,) = {one.person.shown_name for one in EntityResolution(store).everybody()} - {"Anna"}
     assert unnamed.startswith("p-")
     assert name_person(store, FACE_B, "Bob").told == f"{unnamed} is Bob"
     assert faces(store) == {"Anna": ["a1"], "Bob": ["b1"]}
@@ -135,7 +135,7 @@ def test_what_is_not_of_a_person_or_is_all_of_them_is_not_split_off(store: Stora
 def test_a_linked_track_is_split_off_a_person_who_keeps_the_face(store: StorageBackend) -> None:
     name_person(store, FACE_A, "Anna")
     split_person(store, "Anna", [LabelTarget(ALPHA.video_id, "person_0002")], "Bob")
-    anna, bob = Resolution(store).everybody()
+    anna, bob = EntityResolution(store).everybody()
     assert [video.labels for video in anna.videos] == [("face_0001",)]
     assert [video.labels for video in bob.videos] == [("person_0002",)]
 
@@ -146,7 +146,7 @@ def test_what_is_split_off_in_a_later_result_is_split_off_in_the_older_one_too(s
     run_again(store, ALPHA, PERSON, {"person_0003": "person_0009"})
     split_person(store, "Anna", [LabelTarget(ALPHA.video_id, "person_0009")], "Bob")
     run_again(store, ALPHA, PERSON, {}, "c1")
-    anna, bob = Resolution(store).everybody()
+    anna, bob = EntityResolution(store).everybody()
     assert [video.tracks for video in anna.videos] == [("person_0001",)]
     assert [video.tracks for video in bob.videos] == [("person_0003",)]
 
