@@ -21,7 +21,7 @@ from vaengine.queries.named_people import NamedPeople
 from vaengine.requests.store_location import opened
 
 if TYPE_CHECKING:
-    from vaengine.rendering.match_clips import WrittenClips
+    from vaengine.rendering.matches.match_clips import WrittenClips
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class Moments(Answers):
         self, folder: str | os.PathLike[str], *, pad_s: float = 1.0, with_sound: bool = True
     ) -> WrittenClips:
         """Cut each match out as a video file, `pad_s` seconds longer at both ends; see `write_clips`."""
-        from vaengine.rendering.match_clips import write_clips
+        from vaengine.rendering.matches.match_clips import write_clips
 
         with closing(opened(None, self.store_url)) as store:
             return write_clips(store, self.matches, Path(folder), pad_s=pad_s, with_sound=with_sound)
 
     def sheet(self, file: str | os.PathLike[str], *, title: str | None = None) -> Path:
         """Draw a contact sheet of the matches, a PNG; see `write_contact_sheet`."""
-        from vaengine.rendering.contact_sheet import write_contact_sheet
+        from vaengine.rendering.matches.contact_sheet import write_contact_sheet
 
         with closing(opened(None, self.store_url)) as store:
             shown = self.title if title is None else title
@@ -52,7 +52,7 @@ class Moments(Answers):
 
     def page(self, file: str | os.PathLike[str], *, title: str | None = None) -> Path:
         """Write a page of the matches, one HTML file for a browser; see `write_match_page`."""
-        from vaengine.rendering.match_page import write_match_page
+        from vaengine.rendering.matches.match_page import write_match_page
 
         with closing(opened(None, self.store_url)) as store:
             shown = self.title if title is None else title

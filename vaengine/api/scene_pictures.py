@@ -138,7 +138,7 @@ def _described(
     store: ResultStore, scenes: Sequence[Annotation], model: PictureTextModel
 ) -> tuple[dict[str, Floats32], tuple[str, ...]]:
     """A vector for each scene: the mean of its pictures; and a line for each that has none."""
-    from vaengine.rendering.match_clips import Unclippable, clippable
+    from vaengine.rendering.matches.match_clips import Unclippable, clippable
 
     videos = store.videos(sorted({scene.video_id for scene in scenes}))
     found, left_out, checked = dict[str, Floats32](), list[str](), set[str]()
@@ -155,7 +155,7 @@ def _described(
 
 
 def _pictures(video: Video, scene: Annotation) -> list[Pixels]:
-    from vaengine.rendering.match_pictures import frame_at
+    from vaengine.rendering.matches.match_pictures import frame_at
 
     start_s, end_s = scene.timestamp_seconds or 0.0, scene.end_seconds or 0.0
     times = (start_s + share * (end_s - start_s) for share in PLACES)

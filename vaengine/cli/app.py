@@ -15,21 +15,21 @@ from typing import Annotated, Any, Final
 import typer
 
 from schemas.errors import UsageError, VaengineError
-from vaengine.cli.cluster import cluster_app
-from vaengine.cli.config import config_app
-from vaengine.cli.db import db_app
-from vaengine.cli.doctor import doctor
+from vaengine.cli.administration.config import config_app
+from vaengine.cli.administration.db import db_app
+from vaengine.cli.administration.doctor import doctor
+from vaengine.cli.administration.migrate import migrate
+from vaengine.cli.administration.models import models_app
 from vaengine.cli.help_sections import CommandSections
-from vaengine.cli.identities import identities_app
-from vaengine.cli.jobs import cancel, logs, pause, quarantine_app, retry
-from vaengine.cli.migrate import migrate
-from vaengine.cli.models import models_app
-from vaengine.cli.person import person_app
-from vaengine.cli.query import facets, query
-from vaengine.cli.render import plot, render
-from vaengine.cli.run import resume, run
-from vaengine.cli.similar import similar
-from vaengine.cli.status import errors, status
+from vaengine.cli.results.identities import identities_app
+from vaengine.cli.results.person import person_app
+from vaengine.cli.results.query import facets, query
+from vaengine.cli.results.render import plot, render
+from vaengine.cli.results.similar import similar
+from vaengine.cli.runs.cluster import cluster_app
+from vaengine.cli.runs.jobs import cancel, logs, pause, quarantine_app, retry
+from vaengine.cli.runs.run import resume, run
+from vaengine.cli.runs.status import errors, status
 from vaengine.console.output import say
 from vaengine.console.terminal import outlive_terminal
 from vaengine.process.supervisor import Invocation, is_supervised_command, run_supervised

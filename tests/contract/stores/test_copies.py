@@ -18,7 +18,7 @@ from tests.contract.conftest import digest
 from tests.support.stores.kept import contents
 from tests.support.stores.place import URLS, Place
 from tests.support.stores.retained import holding
-from vaengine.cli import db_retention
+from vaengine.cli.administration import db_retention
 from vaengine.cli.app import outcome
 from vaengine.execution.projection import project_job
 

@@ -19,7 +19,7 @@ from schemas.work.job import VideoOutcome
 from tests.support.stores.fake_videos import RUN
 from tests.support.stores.place import URLS, Place
 from tests.support.stores.retained import WORDS, consistent, holding
-from vaengine.cli import db_retention
+from vaengine.cli.administration import db_retention
 from vaengine.cli.app import outcome
 from vaengine.maintenance import erasure_files
 

@@ -13,7 +13,7 @@ from schemas.pipelines import PERSON, SCENE
 from schemas.settings.layers import KNOWN, assignments, configured, layer, nearest
 from schemas.settings.settings import Settings
 from tests.conftest import CHECKOUT
-from vaengine.cli.config import row_table
+from vaengine.cli.administration.config import row_table
 from vaengine.requests import batch_file
 from vaengine.requests.checkpoint import Checkpoint
 from vaengine.requests.run_options import RunOptions, pipelines_named, resolve_request

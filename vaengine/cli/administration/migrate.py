@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vaengine.cli.db import db_app
+from vaengine.cli.administration.db import db_app
 from vaengine.cli.options import Json, Verbose
 from vaengine.console.output import print_event, print_lines, print_table, say
 

@@ -16,7 +16,7 @@ from schemas.storage.backend import ResultStore
 from vaengine import __version__
 from vaengine.console.units import clock
 from vaengine.queries.match import Match
-from vaengine.rendering.match_pictures import MatchPicture, match_pictures
+from vaengine.rendering.matches.match_pictures import MatchPicture, match_pictures
 from vaengine.rendering.output_file import check_target, whole_file
 from vaengine.rendering.source_marks import PLACES, SourceMark, digest_of
 from vaengine.timeline.palette import COLOURS, rgb

@@ -10,7 +10,7 @@ import typer
 from schemas.errors import UsageError
 from schemas.paths import absolute_path
 from vaengine.api.cluster_batches import RunCommand
-from vaengine.cli.run import run
+from vaengine.cli.runs.run import run
 from vaengine.requests.store_location import DEFAULT_OUT
 
 GIVEN: Final = ("COMMANDLINE", "ENVIRONMENT")  # where the value of a parameter may come from; else a default

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import StoreUnreachable, UsageError
-from vaengine.cli.run_command import run_command
+from vaengine.cli.runs.run_command import run_command
 
 
 @pytest.fixture

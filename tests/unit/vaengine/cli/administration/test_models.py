@@ -272,7 +272,7 @@ def test_listing_loads_neither_ray_nor_a_model_library(tmp_path: Path) -> None:
     import sys
 
     program = (
-        "import sys; from vaengine.cli.models import models_app\n"
+        "import sys; from vaengine.cli.administration.models import models_app\n"
         "models_app(['list'], standalone_mode=False)\n"
         "print([name for name in ('ray', 'torch', 'cv2', 'av', 'ultralytics', 'onnxruntime', 'pandas') if "
         "name in sys.modules])"
@@ -282,7 +282,7 @@ def test_listing_loads_neither_ray_nor_a_model_library(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parents[4],
+        cwd=Path(__file__).parents[5],
     )
     assert done.stdout.splitlines()[-1] == "[]"
     assert "yolo11x-pose.pt" in done.stdout

@@ -19,8 +19,8 @@ from schemas.storage.backend import ResultStore
 from vaengine import __version__
 from vaengine.queries.match import Match
 from vaengine.queries.presentation import time_text
-from vaengine.rendering.match_page_parts import SCRIPT, STYLE
-from vaengine.rendering.match_pictures import MatchPicture, match_pictures
+from vaengine.rendering.matches.match_page_parts import SCRIPT, STYLE
+from vaengine.rendering.matches.match_pictures import MatchPicture, match_pictures
 from vaengine.rendering.output_file import check_target, whole_file
 from vaengine.rendering.source_marks import SourceMark, digest_of
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from vaengine.cli.db_maintenance import COMMANDS as MAINTENANCE_COMMANDS
-from vaengine.cli.db_retention import COMMANDS as RETENTION_COMMANDS
+from vaengine.cli.administration.db_maintenance import COMMANDS as MAINTENANCE_COMMANDS
+from vaengine.cli.administration.db_retention import COMMANDS as RETENTION_COMMANDS
 from vaengine.cli.options import Json, Verbose
 from vaengine.console.output import emit, print_lines, say
 

@@ -16,7 +16,7 @@ from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
 from vaengine.queries.match import Match
-from vaengine.rendering.match_clips import Unclippable, clippable
+from vaengine.rendering.matches.match_clips import Unclippable, clippable
 from vaengine.rendering.video_part import Extent
 
 

@@ -11,7 +11,7 @@ import typer
 
 from schemas.errors import UsageError
 from vaengine.cli.options import Db, Json, Out, Verbose
-from vaengine.cli.submissions import Cluster, cancel_submissions, relay_command, show_log
+from vaengine.cli.runs.submissions import Cluster, cancel_submissions, relay_command, show_log
 from vaengine.console.output import emit, emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:

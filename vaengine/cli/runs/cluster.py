@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from vaengine.cli.options import Json, Verbose
-from vaengine.cli.submissions import WHERE, follow, job_server, relay
+from vaengine.cli.runs.submissions import WHERE, follow, job_server, relay
 from vaengine.console.output import emit, emit_each, print_lines, print_table, say
 
 LaunchFile = Annotated[
@@ -37,7 +37,7 @@ def cluster_submit(
     detach: Annotated[bool, typer.Option("--detach", help="Do not follow the log.")] = False,
 ) -> None:
     """Hand a batch to a cluster, and follow its log. Again: go on."""
-    from vaengine.cli.run_command import run_command
+    from vaengine.cli.runs.run_command import run_command
 
     command = run_command(arguments, "vaengine cluster submit")
     if relay(cluster, ["cluster", "submit", *command.arguments[1:], *(["--detach"] if detach else [])]):

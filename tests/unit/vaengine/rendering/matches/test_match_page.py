@@ -16,8 +16,8 @@ from PIL import Image
 
 from schemas.annotations.annotation import BBox
 from vaengine.queries.match import Match
-from vaengine.rendering.match_page import PICTURE_PIXELS, match_page
-from vaengine.rendering.match_pictures import MatchPicture
+from vaengine.rendering.matches.match_page import PICTURE_PIXELS, match_page
+from vaengine.rendering.matches.match_pictures import MatchPicture
 
 MATCH = Match("talk-1a2b3c4d", "/films/talk.mp4", 61.5, 63.0, "Anna near laughter", 0.5, ("x",))
 GREY = np.full((120, 160, 3), 128, np.uint8)

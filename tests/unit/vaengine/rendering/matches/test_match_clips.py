@@ -28,10 +28,16 @@ from tests.support.media import clips
 from tests.support.stores.fake_rows import Rows
 from tests.support.stores.fake_videos import RUN
 from vaengine.queries.match import Match
-from vaengine.rendering import contact_sheet as sheets
-from vaengine.rendering.contact_sheet import SheetLayout, font, shortened, wrapped, write_contact_sheet
-from vaengine.rendering.match_clips import clip_name, write_clips
-from vaengine.rendering.match_pictures import frame_at, match_pictures
+from vaengine.rendering.matches import contact_sheet as sheets
+from vaengine.rendering.matches.contact_sheet import (
+    SheetLayout,
+    font,
+    shortened,
+    wrapped,
+    write_contact_sheet,
+)
+from vaengine.rendering.matches.match_clips import clip_name, write_clips
+from vaengine.rendering.matches.match_pictures import frame_at, match_pictures
 
 FPS = 25
 

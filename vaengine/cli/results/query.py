@@ -11,7 +11,7 @@ import typer
 
 from schemas.errors import UsageError
 from vaengine.cli.options import Db, Json, Out, Verbose
-from vaengine.cli.similar import Clips, Sheet
+from vaengine.cli.results.similar import Clips, Sheet
 from vaengine.console.output import emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def query(
         page,
     )
     from vaengine.api.query import answers_of, explanation_of
-    from vaengine.cli.similar import write_matches
+    from vaengine.cli.results.similar import write_matches
     from vaengine.requests.store_location import opened, results_folder
 
     timeout_s = seconds_of(timeout)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vaengine.cli.options import Db, Json, Out, Verbose
-from vaengine.cli.render import Force
+from vaengine.cli.results.render import Force
 from vaengine.console.output import emit, emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:

@@ -100,11 +100,11 @@ def write_matches(
 ) -> None:
     """Draw a contact sheet of matches and cut them out, where that is asked for."""
     if sheet is not None:
-        from vaengine.rendering.contact_sheet import write_contact_sheet
+        from vaengine.rendering.matches.contact_sheet import write_contact_sheet
 
         print_lines([str(write_contact_sheet(store, found, sheet, title=title))])
     if clips is not None:
-        from vaengine.rendering.match_clips import write_clips
+        from vaengine.rendering.matches.match_clips import write_clips
 
         written = write_clips(store, found, clips)
         print_lines([str(path) for path in written.paths])

@@ -42,7 +42,7 @@ def relay(cluster: str, arguments: Sequence[str], *, option: bool = True) -> boo
 
 def relay_command(context: typer.Context, cluster: str) -> bool:
     """As `relay`, with the command that is being given."""
-    from vaengine.cli.run_command import arguments_of, given_values
+    from vaengine.cli.runs.run_command import arguments_of, given_values
 
     values: dict[str, Any] = {
         name: value for name, value in given_values(context).items() if name != "cluster"

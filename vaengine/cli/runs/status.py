@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vaengine.cli.options import Db, Json, Out, Verbose
-from vaengine.cli.submissions import Cluster, relay_command, show_submissions
+from vaengine.cli.runs.submissions import Cluster, relay_command, show_submissions
 from vaengine.console.output import emit, emit_each, print_lines, print_table
 
 

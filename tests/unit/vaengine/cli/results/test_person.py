@@ -18,7 +18,7 @@ from tests.support.stores.fake_videos import Clip
 from tests.support.stores.people import annotated, run_again
 from tests.support.stores.retained import identify
 from vaengine.cli.app import outcome
-from vaengine.cli.render import _plot_of
+from vaengine.cli.results.render import _plot_of
 
 ALPHA, BETA = (Clip(f"/clips/{name}.mp4", name[0]) for name in ("alpha", "beta"))
 

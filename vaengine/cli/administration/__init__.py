@@ -1,0 +1,1 @@
+"""Commands that look after the installation and the store: settings, models, checks, upkeep."""

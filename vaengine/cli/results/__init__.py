@@ -1,0 +1,1 @@
+"""Commands that ask a store, say who is who, and draw what was found."""

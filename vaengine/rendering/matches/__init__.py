@@ -1,0 +1,1 @@
+"""Matches of a query as people look at them: a sheet, a page, and clips."""
