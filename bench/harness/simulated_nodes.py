@@ -1,6 +1,7 @@
 """The engine on a simulated cluster, whose nodes have one decoder and one model of known speed each.
 
-`python -m bench.harness.simulated_nodes NODES CHUNKS_PER_NODE FAST SCHEDULER STORE` prints JSON.
+`python -m bench.harness.simulated_nodes NODES CHUNKS_PER_NODE FAST SCHEDULER STORE CHUNK_S` prints
+JSON.
 
 One node of Ray stands for all: workers, pool, coordinator, finalizers and store are the real ones, and
 workers are started for each simulated node. What Ray itself runs on each machine is there once: it would take
@@ -31,8 +32,7 @@ from cluster.inventory import Node
 from cluster.node_placement import NodePlacement
 from schemas.work.progress import Snapshot
 
-CHUNK_S: Final = 8.0  # of a decoder for a chunk
-BATCH_S: Final = 0.4  # of a model for a message of 8 pictures
+BATCH_SHARE: Final = 0.05  # of a chunk's time, for a model and a message of 8 pictures
 VIDEO_CHUNK_S: Final = 15.0  # of video in a chunk
 FPS: Final = 4
 STORE_BYTES: Final = 300_000_000  # of Ray's objects
@@ -92,8 +92,10 @@ def role_of(title: str) -> str:
 
 
 @contextmanager
-def simulated_cluster(nodes: int, fast: float) -> Iterator[tuple[str, float]]:
+def simulated_cluster(nodes: int, fast: float, chunk_s: float) -> Iterator[tuple[str, float]]:
     """A cluster of so many nodes with a processor each, of which a quarter is `fast` times as fast.
+
+    A decoder takes `chunk_s` seconds for a chunk.
 
     Yields its address and the sum of the speeds.
     """
@@ -105,7 +107,8 @@ def simulated_cluster(nodes: int, fast: float) -> Iterator[tuple[str, float]]:
     names = [f"{number:056x}" for number in range(nodes)]
     speeds = dict.fromkeys(names[: nodes // 4], fast) if fast != 1.0 else {}
     try:
-        ray.init(cluster.address, runtime_env=environment(CHUNK_S, BATCH_S, speeds), logging_level="ERROR")
+        times = environment(chunk_s, chunk_s * BATCH_SHARE, speeds)
+        ray.init(cluster.address, runtime_env=times, logging_level="ERROR")
         stand_in_for([Node(name, 1.0) for name in names])
         yield cluster.address, sum(speeds.get(name, 1.0) for name in names)
     finally:
@@ -150,7 +153,9 @@ def lengths(chunks: int) -> list[int]:
     return [long, *([4] * ((chunks - long) // 4)), *([1] * ((chunks - long) % 4))]
 
 
-def run_engine(nodes: int, chunks_per_node: int, fast: float, scheduler: str, store: str) -> dict[str, Any]:
+def run_engine(
+    nodes: int, chunks_per_node: int, fast: float, scheduler: str, store: str, chunk_s: float
+) -> dict[str, Any]:
     """The engine on so many nodes, scenes and persons, into SQLite or PostgreSQL."""
     from vaengine.execution.engine import Engine
     from vaengine.requests.run_options import RunOptions, resolve_request
@@ -160,7 +165,7 @@ def run_engine(nodes: int, chunks_per_node: int, fast: float, scheduler: str, st
         each = lengths(nodes * chunks_per_node)
         paths = [clip(folder / f"{number}.mp4", chunks) for number, chunks in enumerate(each)]
         load_before = os.getloadavg()[0]
-        with simulated_cluster(nodes, fast) as (address, speed):
+        with simulated_cluster(nodes, fast, chunk_s) as (address, speed):
             options = RunOptions(
                 paths=tuple(map(str, paths)),
                 out=str(folder / "out"),
@@ -177,7 +182,7 @@ def run_engine(nodes: int, chunks_per_node: int, fast: float, scheduler: str, st
         raise RuntimeError(f"not all nodes were at work, or videos are missing: {report}")
     wall_s = pace.last[0] - pace.began[0]
     share = (pace.last[1] - pace.began[1]) / pace.last[1]
-    ideal_s = sum(each) * CHUNK_S / speed * share
+    ideal_s = sum(each) * chunk_s / speed * share
     cpu_s = pace.cpu_s_per_chunk(sum(each) * share)
     return {
         "nodes": nodes,
@@ -185,8 +190,8 @@ def run_engine(nodes: int, chunks_per_node: int, fast: float, scheduler: str, st
         "store": store,
         "fast": fast,
         "chunks": sum(each),
-        "chunk_s": CHUNK_S,
-        "batch_s": BATCH_S,
+        "chunk_s": chunk_s,
+        "batch_s": chunk_s * BATCH_SHARE,
         "ideal_s": ideal_s,
         "wall_s": wall_s,
         "efficiency": ideal_s / wall_s,
@@ -206,7 +211,9 @@ def database(store: str) -> Iterator[str | None]:
 
 
 if __name__ == "__main__":
-    count, each, factor, kind, where = sys.argv[1:]
+    count, each, factor, kind, where, service = sys.argv[1:]
     # With Ray's own niceness of 15 workers wake up late, which would count as the engine's delay.
     os.environ.update({"RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0"})
-    sys.stdout.write(json.dumps(run_engine(int(count), int(each), float(factor), kind, where)) + "\n")
+    sys.stdout.write(
+        json.dumps(run_engine(int(count), int(each), float(factor), kind, where, float(service))) + "\n"
+    )

@@ -14,7 +14,7 @@ import pytest
 
 from cluster import launch
 from tests.support.media import clips
-from tests.support.runs import runs
+from tests.support.runs import commands, runs
 from tests.support.runs.runs import Reference
 from tests.support.servers import hosts, ready_raylet, ssh
 from tests.support.servers.hosts import Host
@@ -118,4 +118,5 @@ def test_a_cluster_over_ssh_takes_batches_by_ray_submit_and_ray_exec_and_ends(
     assert "3 up to date" in machines.ray("exec", "--no-config-cache", file, again)
 
     machines.ray("down", "-y", file)
-    assert raylets(machines.head) == raylets(machines.worker) == 0
+    gone = lambda: raylets(machines.head) == raylets(machines.worker) == 0  # noqa: E731
+    commands.wait_for(gone, "the nodes to end", PATIENCE_S)  # a node may take 30 s to drain
