@@ -107,8 +107,10 @@ def _is(error: BaseException, *kinds: type[BaseException]) -> bool:
 
 def _is_denied(error: BaseException) -> bool:
     names = {type(one).__name__ for one in chain(error)}
-    return _is(error, PermissionError) or bool(
-        names & {"NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError"}
+    return (
+        _is(error, PermissionError)
+        or bool(names & {"NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError"})
+        or any(str(one).startswith("Forbidden: ") for one in chain(error))  # gcsfs's for HTTP status 403
     )
 
 

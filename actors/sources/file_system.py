@@ -10,6 +10,7 @@ from schemas.errors import SecretInUrl, StoragePackageMissing, UnknownScheme
 from schemas.paths import scheme_of
 
 WEB: Final = frozenset({"http", "https"})
+GOOGLE: Final = "gs"
 CONNECT_TIMEOUT_S: Final = 10
 SILENCE_TIMEOUT_S: Final = 30  # from one byte to the next
 
@@ -24,7 +25,7 @@ class Storage:
 
 STORAGES: Final = {
     "s3": Storage("s3", "s3"),
-    "gs": Storage("gs", "gcs"),
+    GOOGLE: Storage("gs", "gcs"),
     "http": Storage("http"),
     "https": Storage("https"),
 }
@@ -79,9 +80,9 @@ def _timeouts(protocol: str) -> dict[str, Any]:
                 "retries": {"mode": "standard", "total_max_attempts": 2},
             }
         }
-    if protocol not in WEB:
-        return {}
     import aiohttp
 
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_TIMEOUT_S)
+    if protocol == GOOGLE:
+        return {"requests_timeout": timeout, "session_kwargs": {"trust_env": True}}
     return {"client_kwargs": {"timeout": timeout, "trust_env": True}}

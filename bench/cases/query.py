@@ -14,8 +14,8 @@ import numpy as np
 from actors.stores import open_store
 from actors.stores.database.backend import DatabaseStorageBackend
 from bench.cases.query_kinds import KINDS, QueryKind, Setting
-from bench.cases.store import server
 from bench.fixtures import asked_collection
+from bench.harness.databases import server
 from bench.harness.report import table
 from bench.harness.timing import in_turns, timed
 from bench.rivals import duckdb_on_parquet

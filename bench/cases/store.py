@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -19,10 +18,10 @@ from actors.stores import open_store
 from actors.stores.database.backend import DatabaseStorageBackend
 from actors.stores.encoding.annotation_rows import COLUMNS, annotation_rows
 from bench.fixtures import collection
+from bench.harness.databases import server
 from bench.harness.report import table
 from schemas.pipelines import PERSON
 from vaengine.maintenance.migration import migrate, verify
-from vaengine.postgres import server as postgres_server
 
 TITLE = "Stores"
 INGESTED, QUICK_INGESTED = 60_000, 6_000  # rows of boxes, in each round
@@ -58,31 +57,6 @@ def measure(rounds: int, quick: bool = False, rows: int | None = None) -> dict[s
         with server() as databases:
             ingest = _ingest(Path(name), databases, ingested, rounds)
         return {"ingest": ingest, "collection": _collection(Path(name), rows or many, 1 if rows else rounds)}
-
-
-@contextlib.contextmanager
-def server() -> Iterator[Callable[[], str]]:
-    """A context with a PostgreSQL server of usual durability.
-
-    It yields a function that makes an empty database and returns its URL.
-    """
-    import psycopg
-
-    with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
-        Path(name).chmod(0o711)
-        running = postgres_server.start(Path(name) / "server")
-        names: list[str] = []
-
-        def database() -> str:
-            names.append(f"bench{len(names)}")
-            with psycopg.connect(running.url, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {names[-1]}")
-            return f"{running.url.rpartition('/')[0]}/{names[-1]}"
-
-        try:
-            yield database
-        finally:
-            postgres_server.stop(running.folder)
 
 
 # Ingest.

@@ -31,7 +31,8 @@ from schemas.work.progress import Finished, Worker
 from schemas.work.run import RunInfo
 from vaengine.backends.actor_group import planned_video
 from vaengine.planning.backlog import Backlog, RemainingWork
-from vaengine.planning.probing import ProbedVideo, Probing
+from vaengine.planning.prober import ProbedVideo
+from vaengine.planning.probing import FileToProbe, Probing
 from vaengine.planning.work_queue import WorkQueue
 from vaengine.requests.request import RunRequest
 from vaengine.requests.run_options import RunOptions, resolve_request
@@ -47,7 +48,8 @@ PICTURE: Final = ("mov,mp4", "h264", 0, Fraction(1, 2048), 0, 40 * 512, 640, 360
 class StandInProbing(Probing):
     """Finds a video of 10 s under each path, with a content of its own, and opens nothing."""
 
-    def _reuse_or_probe(self, path: str, known: Video | None) -> ProbedVideo:
+    def _reuse_or_probe(self, file: FileToProbe) -> ProbedVideo:
+        path = file.path
         fingerprint = hashlib.sha256(path.encode()).hexdigest()
         video_id = video_id_for(path, fingerprint)
         video = Video(video_id, fingerprint, path, 10_000_000, 1, *PICTURE, INDEX)

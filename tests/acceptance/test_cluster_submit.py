@@ -49,7 +49,8 @@ def head() -> Iterator[Head]:
     (folder / ".ray" / "auth_token").write_text("f" * 64)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     path = os.pathsep.join([str(BIN), os.environ["PATH"]])
-    environment = {**kept, "HOME": str(folder), "PATH": path, "RAY_TMPDIR": str(folder)}
+    patient = {"RAY_raylet_start_wait_time_s": "380", "RAY_worker_niceness": "0"}
+    environment = {**kept, **patient, "HOME": str(folder), "PATH": path, "RAY_TMPDIR": str(folder)}
     port, dashboard, client, agent = free_ports(4)
     ports = {"port": port, "dashboard-port": dashboard, "ray-client-server-port": client}
     more = {"dashboard-agent-listen-port": agent, "num-cpus": 2, "object-store-memory": 200_000_000}
@@ -171,6 +172,28 @@ def test_a_batch_outlives_who_handed_it_over_is_found_again_stopped_and_goes_on(
     log = head.finished("logs", first["batch_id"], "--cluster", head.jobs)
     assert log.stdout.splitlines() == rest.stdout.splitlines()
     assert submission(head)["word"] == "completed"
+
+
+def test_ray_s_own_command_hands_a_batch_over_too(
+    head: Head, films: Path, reference_digest: Reference, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    out, narrow = tmp_path / "out", ("--pipelines", "scene,person", "--set", "engine.chunk_seconds=1")
+    run = ("vaengine", "run", films, "--cluster", "auto", "--out", out, "--preset", "embedded", *narrow)
+    told = subprocess.run(
+        [
+            *(str(BIN / "ray"), "job", "submit", "--address", head.jobs),
+            *("--working-dir", str(tmp_path / "empty"), "--", *map(str, run)),
+        ],
+        env={**head.environment, "RAY_AUTH_MODE": "token"},
+        capture_output=True,
+        text=True,
+        timeout=commands.PATIENCE_S,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "2 completed" in told.stdout
+    assert runs.digest(runs.sqlite(out)) == reference_digest(films, engine__chunk_seconds=1.0)
 
 
 def test_what_the_run_refuses_on_the_cluster_is_the_exit_code_here(head: Head, tmp_path: Path) -> None:

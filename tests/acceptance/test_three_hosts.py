@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,12 +21,13 @@ from tests.support.servers.ray_hosts import RayHosts, ray_hosts
 
 CHUNKS = "SELECT count(*) FROM chunks"
 FILMS, FRAMES = 6, 80
-CUT_SECONDS = 20.0
-END_SECONDS = 300.0
+CUT_SECONDS = 20.0  # Ray still counts the node as alive
+LONG_CUT_SECONDS = 60.0  # it no longer does
+END_SECONDS = 900.0  # on a busy machine
 STOPPED = 130
 THOROUGH = ("--set", "person.sample_fps=10")  # twice the pictures, for a run that is to take longer
 
-pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ class Run:
             assert self.command.process.poll() is None, self.command.told()
             return self.committed >= chunks
 
-        commands.wait_for(look, f"{chunks} chunks in the store")
+        commands.wait_for(look, f"{chunks} chunks in the store", END_SECONDS)
         return self
 
     @property
@@ -96,9 +98,15 @@ def kill(cluster: RayHosts, host: Host) -> None:
 
 def cut_for_a_while(cluster: RayHosts, host: Host) -> None:
     cluster.hosts.cut(host)
-    with pytest.raises(AssertionError):
-        commands.wait_for(lambda: None, "the time to pass", CUT_SECONDS)
+    time.sleep(CUT_SECONDS)
     cluster.hosts.mend(host)
+
+
+def cut_for_long(cluster: RayHosts, host: Host) -> None:
+    cluster.hosts.cut(host)
+    time.sleep(LONG_CUT_SECONDS)
+    cluster.hosts.mend(host)
+    cluster.lose(host)
 
 
 def cut_for_good(cluster: RayHosts, host: Host) -> None:
@@ -114,7 +122,7 @@ def test_a_host_that_joins_in_mid_run_is_given_work(cluster: RayHosts, thorough:
     assert "the machines of the batch have changed: it goes on with 2 CPUs" in run.command.told()
 
 
-@pytest.mark.parametrize("loss", [kill, cut_for_a_while, cut_for_good])
+@pytest.mark.parametrize("loss", [kill, cut_for_a_while, cut_for_long, cut_for_good])
 def test_a_host_that_is_lost_or_cut_off_in_mid_run_costs_nothing_but_time(
     loss: Callable[[RayHosts, Host], None], cluster: RayHosts, undisturbed: str
 ) -> None:
@@ -122,7 +130,7 @@ def test_a_host_that_is_lost_or_cut_off_in_mid_run_costs_nothing_but_time(
     run = Run(cluster, loss.__name__).at_work()
     loss(cluster, host)
     assert run.digest() == undisturbed
-    if loss is cut_for_good:
+    if loss in (cut_for_long, cut_for_good):
         cluster.hosts.kill(host)  # its Ray would go on looking for the head
 
 

@@ -26,7 +26,7 @@ from vaengine.model_selection.discover import discover_environment
 from vaengine.model_selection.select import select_models
 from vaengine.planning.page import Page
 from vaengine.planning.preflight import refuse
-from vaengine.planning.probing import probe_path
+from vaengine.planning.prober import probe_path
 from vaengine.planning.replaced_results import conflicts, described
 from vaengine.reporting.run_states import run_states, shown_states
 from vaengine.requests.checkpoint import Checkpoint

@@ -87,7 +87,8 @@ class Engine:
             # A stop here is carried out below, with all inputs pending.
             with contextlib.suppress(StoppedEarly), self._stop.interruptible():
                 checked.settle()
-            with self._machines.connected(self._listener), contextlib.closing(_store_of(request)) as store:
+            connected = self._machines.connected(self._listener, checked.probing)
+            with connected, contextlib.closing(_store_of(request)) as store:
                 outcomes, result = self._run(store, checked)
         return BatchReport(
             batch_id=self.batch_id,

@@ -17,6 +17,7 @@ from vaengine.execution.ray_executor import RayExecutor, import_ray, stopped_ear
 from vaengine.planning.backlog import PageWork, RemainingWork
 from vaengine.planning.dry_run import core_seconds
 from vaengine.planning.plan import demand_of
+from vaengine.planning.probing import Probing
 from vaengine.requests.executor_choice import (
     EITHER,
     NONE,
@@ -63,12 +64,14 @@ class Machines:
         else:
             threading.Thread(target=import_ray, kwargs={"verbose": verbose}, daemon=True).start()
 
-    def connected(self, progress: Callable[[Snapshot], None]) -> contextlib.AbstractContextManager[None]:
-        """A context with a connection to a cluster that runs already, if one is requested.
+    def connected(
+        self, progress: Callable[[Snapshot], None], probing: Probing
+    ) -> contextlib.AbstractContextManager[None]:
+        """A context with a connection to a cluster that runs already, if one is requested; it probes too.
 
         It is entered before anything is stored, since the connection may still fail.
         """
-        return self._ray.connected(progress)
+        return self._ray.connected(progress, probing)
 
     def choice(self, left: RemainingWork, *, is_whole: bool) -> ExecutorChoice:
         """Choose where `left` is carried out; `is_whole` says that all videos are known."""

@@ -17,10 +17,12 @@ from schemas.errors import NodeLost
 from schemas.work.progress import Snapshot
 from vaengine.backends.capacity import Capacity
 from vaengine.backends.dataset import BLOCK_BYTES
+from vaengine.backends.probe_tasks import ProbeTasks, RayTasks
 from vaengine.backends.ray_backend import RayBackend
 from vaengine.backends.tenants import share_beside_others, tenant_of
 from vaengine.planning.backlog import PageWork
 from vaengine.planning.plan import demand_of
+from vaengine.planning.probing import Probing
 from vaengine.process.packages import own_packages
 from vaengine.requests.executor_choice import OF_ITS_OWN
 from vaengine.requests.request import RunRequest
@@ -30,6 +32,7 @@ from vaengine.run_loop.run_loop import RunLoop
 from vaengine.run_loop.stop_request import StoppedEarly
 
 MAX_SESSIONS: Final = 4  # for one run on this machine
+RAY_CLIENT: Final = "ray://"
 
 log = logging.getLogger(__name__)
 
@@ -41,18 +44,22 @@ class RayExecutor:
         self._request = request
 
     @contextlib.contextmanager
-    def connected(self, progress: Callable[[Snapshot], None]) -> Iterator[None]:
+    def connected(self, progress: Callable[[Snapshot], None], probing: Probing) -> Iterator[None]:
         """A context with a connection to a cluster that runs already; empty for a session of the run's own.
 
-        The connection may fail, so it is made before anything is stored. The run's own session is started
-        when it is needed.
+        The connection may fail, so it is made before anything is stored. From then on the nodes of the
+        cluster probe files too. The run's own session is started when it is needed.
         """
         if self._is_own:
             yield
             return
         with self._session():
             progress(Snapshot())  # ray.init has just taken the SIGTERM handler; the callback takes it back
-            yield
+            if self._request.cluster.startswith(RAY_CLIENT):  # which takes seconds for each task
+                yield
+                return
+            with contextlib.closing(ProbeTasks(probing, RayTasks())):
+                yield
 
     def run(self, run: BatchRun, first: PageWork, epoch: int) -> RunResult:
         """Work until nothing is left or the run stops; raises `NodeLost` if a node is lost too often."""

@@ -20,7 +20,7 @@ from vaengine.planning.content_match import shown_paths
 from vaengine.planning.local_plan import parts_of_each
 from vaengine.planning.page import Page, job_config
 from vaengine.planning.plan import blocks_of, chunks_of
-from vaengine.planning.probing import ProbedVideo
+from vaengine.planning.prober import ProbedVideo
 from vaengine.planning.replaced_results import conflicts, described
 from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import RunRequest

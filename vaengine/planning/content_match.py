@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from schemas.media.video import Video, video_id_for
 from schemas.storage.backend import ResultStore
-from vaengine.planning.probing import ProbedVideo, is_unchanged
+from vaengine.planning.prober import ProbedVideo, is_unchanged
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from schemas.work.job import BatchJob
 from vaengine.model_selection.select import models_of
 from vaengine.planning.content_match import identified_in
 from vaengine.planning.plan import work_keys
-from vaengine.planning.probing import ProbedVideo
+from vaengine.planning.prober import ProbedVideo
 from vaengine.requests.request import RunRequest
 
 

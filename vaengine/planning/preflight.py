@@ -16,7 +16,8 @@ from schemas.pipelines import AUDIO
 from schemas.storage.backend import ResultStore, StorageBackend
 from vaengine.console.units import counted
 from vaengine.planning.page import Page, job_to_be, work_of_videos
-from vaengine.planning.probing import ProbedVideo, Probing, is_unchanged
+from vaengine.planning.prober import ProbedVideo, is_unchanged
+from vaengine.planning.probing import Probing
 from vaengine.planning.replaced_results import conflicts, described
 from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import RunRequest

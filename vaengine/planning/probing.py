@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import threading
@@ -11,177 +12,39 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
-from actors.child_process import ChildProcess, allow_cpu, attach
-from schemas.errors import EndsItsReader, NameUnstorable, Unreadable, VideoError
-from schemas.media.video import StreamFault, Video
-from schemas.redaction import is_storable, storable
-from schemas.work.messages import ChunkFailure
-from schemas.work.retry import WORKER_LOST
+from schemas.media.video import Video
+from vaengine.planning.prober import ProbedVideo, Prober, Question
 
 FIRST_PAGE_TIMEOUT_S = 2.0  # a page that is not full is returned after so long
 MAX_PROBERS = 8  # probing processes; they wait for the disk more than for a processor
-MAX_CPU_SECONDS = 600.0  # processor time for probing one file; a complete index of hours takes a few seconds
 MAX_READY = 2_000  # probed files that wait for their page; the frame times of three minutes take 43 kB
 FIRST_PAGE_CHUNKS = 1_000  # so that work begins soon; each page may be twice as large as the one before
 KNOWN_VIDEOS = 1_000  # that are read from the store at once, with their frame times
 CANCEL_LOOK_S = 0.2  # from one look whether results are still wanted to the next
-MAX_ATTEMPTS = 3  # for a file whose prober was killed by something else
 
 
 @dataclass(frozen=True, slots=True)
-class ProbedVideo:
-    """The result of probing one path: a video, or an error with an identity for the unreadable file."""
+class FileToProbe:
+    """A path by its number among all, and the video that a store knows by it."""
 
+    number: int
     path: str
-    video_id: str
-    fingerprint: str
-    video: Video | None = None
-    error: VideoError | None = None
+    known: Video | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class ProbeRequest:
-    """What to probe of a file: which streams, and its fingerprint if that is known already."""
-
-    path: str
-    pictures: bool = True
-    sound: bool = True
-    fingerprint: str | None = None
-    video_track: int | None = None
-
-
-def probe_path(
-    path: str, *, video_track: int | None = None, sound: bool = True, fingerprint: str | None = None
-) -> ProbedVideo:
-    """Probe a file in this process.
-
-    `video_track` is the number of the video track, None for the default one. Without `sound` no sound stream
-    is read. `fingerprint` is that of the content, if it is known. Never raises for a fault of the file. A
-    path that is not UTF-8 is replaced by one that is.
-    """
-    return probed(ProbeRequest(path, sound=sound, fingerprint=fingerprint, video_track=video_track))
-
-
-def probed(request: ProbeRequest) -> ProbedVideo:
-    """As `probe_path`, for the requested streams."""
-    from actors.probing.probe import StreamChoice, failed_identity, identity_of_path, probe
-
-    path = request.path
-
-    if not is_storable(path):
-        storable_path = storable(path)
-        return ProbedVideo(storable_path, *identity_of_path(path), error=NameUnstorable(storable_path))
-    try:
-        streams = StreamChoice(request.pictures, request.sound)
-        video = probe(path, fingerprint=request.fingerprint, video_track=request.video_track, look=streams)
-    except VideoError as error:
-        return ProbedVideo(path, *failed_identity(path), error=error)
-    except OSError as error:  # it disappeared while it was probed
-        return ProbedVideo(path, *failed_identity(path), error=Unreadable(path, error.strerror or str(error)))
-    except Exception as error:  # noqa: BLE001 an unforeseen container fails its own job, not the run
+    def as_known(self) -> ProbedVideo:
+        """The known video, as if it had been probed; raises `ValueError` where none is known."""
+        if self.known is None:
+            raise ValueError(f"nothing is known of {self.path}")
         return ProbedVideo(
-            path,
-            *failed_identity(path),
-            error=VideoError(path, f"its header cannot be understood ({error!r})"),
+            self.path, self.known.video_id, self.known.fingerprint, replace(self.known, path=self.path)
         )
-    return ProbedVideo(path, video.video_id, video.fingerprint, replace(video, path=path))
-
-
-def is_unchanged(path: str, known: Video) -> bool:
-    """Whether a file still has the facts, such as size and time, that it had when it was probed."""
-    from actors.sources.facts import facts_of, known_facts
-
-    try:
-        return facts_of(path) == known_facts(known)
-    except (OSError, VideoError):
-        return False
-
-
-class Prober:
-    """Probes files one after the other in a child process, so that a file that crashes it fails alone.
-
-    If the process ends while it probes all streams of a file, each kind of stream is probed alone, so that
-    only the faulty one is lost.
-    """
-
-    def __init__(self) -> None:
-        self._child = ChildProcess("vaengine.planning.probing")
-
-    def probe(
-        self, path: str, *, sound: bool = True, fingerprint: str | None = None, video_track: int | None = None
-    ) -> ProbedVideo:
-        """As `probe_path`; without `sound` no sound stream is touched."""
-        request = ProbeRequest(path, sound=sound, fingerprint=fingerprint, video_track=video_track)
-        result = self._probe_in_child(request)
-        if isinstance(result, ProbedVideo):
-            return result
-        if sound and result.kind != WORKER_LOST:
-            apart = self._probe_streams_apart(request)
-            if apart is not None:
-                return apart
-        from actors.probing.probe import failed_identity
-
-        return ProbedVideo(path, *failed_identity(path), error=EndsItsReader(path, result.message))
-
-    def _probe_streams_apart(self, request: ProbeRequest) -> ProbedVideo | None:
-        """Probe frames and sound one after the other; None where neither can be probed.
-
-        A stream that ends the process has a fault of its own.
-        """
-        pictures = self._probe_in_child(replace(request, sound=False))
-        sound = self._probe_in_child(replace(request, pictures=False))
-        if isinstance(pictures, ProbedVideo) and pictures.video:
-            fault = _stream_fault(sound)
-            return replace(pictures, video=replace(pictures.video, is_sound_known=True, sound_fault=fault))
-        if isinstance(sound, ProbedVideo) and sound.video:
-            return replace(sound, video=replace(sound.video, picture_fault=_stream_fault(pictures)))
-        return None
-
-    def _probe_in_child(self, request: ProbeRequest) -> ProbedVideo | ChunkFailure:
-        """The result of a probe, or how the child process ended.
-
-        The probe is repeated if something else ended the process.
-        """
-        for _ in range(MAX_ATTEMPTS):
-            try:
-                connection = self._child.connection()
-                connection.send(request)
-                result: ProbedVideo = connection.recv()
-            except (EOFError, OSError):
-                child_end = self._child.end(None)
-            else:
-                return result
-            if child_end.kind != WORKER_LOST:
-                break
-        return child_end
-
-    def close(self) -> None:
-        """End the child process."""
-        self._child.close()
-
-
-def main(descriptor: int) -> None:
-    """The child process of a `Prober`."""
-    connection = attach(descriptor)
-    while True:
-        try:
-            request: ProbeRequest = connection.recv()
-        except EOFError:
-            return
-        allow_cpu(MAX_CPU_SECONDS)
-        connection.send(probed(request))
-
-
-def _stream_fault(result: ProbedVideo | ChunkFailure) -> StreamFault | None:
-    """The fault of a stream that was probed alone; None where it has none or is not there."""
-    return StreamFault(EndsItsReader.kind, result.message) if isinstance(result, ChunkFailure) else None
 
 
 class Probing:
     """Probes `paths` in child processes from the moment it is made, and returns results in pages.
 
-    `known` looks up what a store knows of some paths; it is called from time to time, on any thread. Without
-    `sound`, sound streams are not touched.
+    Others may take files too (`take`), and deliver what they find. `known` looks up what a store knows of
+    some paths; it is called from time to time, on any thread. Without `sound`, sound streams are not touched.
     """
 
     def __init__(
@@ -196,50 +59,90 @@ class Probing:
         self._ready: queue.Queue[tuple[int, ProbedVideo | BaseException]] = queue.Queue(MAX_READY)
         self._waiting, self._taking = _with_known(paths, known), threading.Lock()
         self._page_chunks = FIRST_PAGE_CHUNKS
-        probers = min(MAX_PROBERS, max(2, os.cpu_count() or 2))
-        self._pool = ThreadPoolExecutor(probers, thread_name_prefix="probe")
-        self._cancelled = threading.Event()
+        self._threads = min(MAX_PROBERS, max(2, os.cpu_count() or 2), len(paths))
+        self._pool = ThreadPoolExecutor(max(1, self._threads), thread_name_prefix="probe")
+        self._cancelled, self._is_left_to_others = threading.Event(), threading.Event()
         self._thread_state = threading.local()
         self._probers: list[Prober] = []  # one for each thread that used one
-        for _ in range(min(probers, len(paths))):
-            self._pool.submit(self._probe_all)
+        self.probe_the_rest()
 
-    def _probe_all(self) -> None:
-        """Takes one path after the other.
+    def probe_the_rest(self) -> None:
+        """Have the processes of this machine probe whatever waits, as at the beginning."""
+        self._is_left_to_others.clear()
+        for _ in range(self._threads):
+            self._submit(self._probe_waiting)
 
-        So a run of a million videos has no million tasks, and few results that nobody has taken yet.
-        """
-        number = 0
+    def leave_to_others(self) -> None:
+        """Take nothing more here once what is in work is done."""
+        self._is_left_to_others.set()
+
+    def probe_here(self, files: Sequence[FileToProbe]) -> None:
+        """Have the processes of this machine probe files that somebody else took."""
+        self._submit(lambda: self._probe_each(files))
+
+    def take(self, most: int) -> list[FileToProbe]:
+        """Up to `most` files that nobody probes yet, none at the end; whoever takes them delivers each."""
         try:
-            while (taken := self._next()) is not None:
-                number, path, known = taken
-                self._deliver((number, self._reuse_or_probe(path, known)))
+            with self._taking:
+                return [] if self._cancelled.is_set() else list(itertools.islice(self._waiting, most))
         except BaseException as error:  # noqa: BLE001 raised in the thread that waits for the page
-            self._deliver((number, error))
+            self.deliver(0, error)
+            return []
 
-    def _next(self) -> tuple[int, str, Video | None] | None:
-        with self._taking:
-            return None if self._cancelled.is_set() else next(self._waiting, None)
+    def question(self, file: FileToProbe) -> Question:
+        """What is to be found out of a file."""
+        asked = Question(file.path, self._sound, self._video_track)
+        if file.known is None:
+            return asked
+        from actors.sources.facts import known_facts
 
-    def _deliver(self, result: tuple[int, ProbedVideo | BaseException]) -> None:
+        return replace(
+            asked,
+            facts=known_facts(file.known),
+            fingerprint=file.known.fingerprint,
+            is_sufficient=self._is_sufficient(file.known),
+        )
+
+    def deliver(self, number: int, result: ProbedVideo | BaseException) -> None:
+        """Hand in the result of a file; waits while there are many that nobody has fetched yet."""
         while not self._cancelled.is_set():
             try:
-                self._ready.put(result, timeout=CANCEL_LOOK_S)
+                self._ready.put((number, result), timeout=CANCEL_LOOK_S)
             except queue.Full:
                 continue
             return
 
-    def _reuse_or_probe(self, path: str, known: Video | None) -> ProbedVideo:
-        """`known` again if the file is unchanged and `known` is sufficient, else a fresh probe."""
-        unchanged = known if known is not None and is_unchanged(path, known) else None
-        if unchanged and self._is_sufficient(unchanged):
-            return ProbedVideo(path, unchanged.video_id, unchanged.fingerprint, replace(unchanged, path=path))
+    def _submit(self, work: Callable[[], None]) -> None:
+        with self._taking:
+            if not self._cancelled.is_set():
+                self._pool.submit(work)
+
+    def _probe_waiting(self) -> None:
+        """Takes one path after the other.
+
+        So a run of a million videos has no million tasks, and few results that nobody has taken yet.
+        """
+        while not self._is_left_to_others.is_set() and (files := self.take(1)):
+            self._probe_each(files)
+
+    def _probe_each(self, files: Sequence[FileToProbe]) -> None:
+        for file in files:
+            try:
+                self.deliver(file.number, self._reuse_or_probe(file))
+            except BaseException as error:  # noqa: BLE001 raised in the thread that waits for the page
+                self.deliver(file.number, error)
+
+    def _reuse_or_probe(self, file: FileToProbe) -> ProbedVideo:
+        """The known video again if the file is unchanged and it is sufficient, else a fresh probe."""
+        return self.question(file).answer(self._prober) or file.as_known()
+
+    def _prober(self) -> Prober:
+        """The prober of this thread."""
         if not hasattr(self._thread_state, "prober"):
             self._thread_state.prober = Prober()
             self._probers.append(self._thread_state.prober)
         prober: Prober = self._thread_state.prober
-        fingerprint = unchanged.fingerprint if unchanged else None
-        return prober.probe(path, sound=self._sound, fingerprint=fingerprint, video_track=self._video_track)
+        return prober
 
     def _is_sufficient(self, known: Video) -> bool:
         """Whether a stored video has the requested track, and its sound if sound is requested.
@@ -285,7 +188,8 @@ class Probing:
 
     def close(self) -> None:
         """Cancel what has not been probed."""
-        self._cancelled.set()
+        with self._taking:
+            self._cancelled.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
         for prober in self._probers:
             prober.close()
@@ -293,10 +197,10 @@ class Probing:
 
 def _with_known(
     paths: Sequence[str], known: Callable[[Sequence[str]], Mapping[str, Video]]
-) -> Iterator[tuple[int, str, Video | None]]:
+) -> Iterator[FileToProbe]:
     """Each path with its number, and with the video that it was known as."""
     for first in range(0, len(paths), KNOWN_VIDEOS):
         page = paths[first : first + KNOWN_VIDEOS]
         videos = known(page)
         for number, path in enumerate(page, first):
-            yield number, path, videos.get(path)
+            yield FileToProbe(number, path, videos.get(path))

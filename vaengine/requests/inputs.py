@@ -29,6 +29,7 @@ from vaengine.requests.media_kinds import (
     suffix_of,
 )
 from vaengine.requests.path_lists import Entry, entries_of, is_list, lines_of, text_entries
+from vaengine.requests.real_paths import RealPaths
 from vaengine.requests.remote_inputs import urls_of
 
 STDIN: Final = "-"
@@ -162,11 +163,12 @@ def find_files(inputs: Sequence[str], selection: Selection | None = None) -> Fou
     when nothing was found at all.
     """
     walk = Walk(selection or Selection())
+    real_paths = RealPaths()
     path_by_real_path: dict[str, str] = {}
     for named in _named_inputs(inputs):
         count = 0
         for count, path in enumerate(_locations_of(named, walk), start=1):  # noqa: B007
-            path_by_real_path.setdefault(path if is_url(path) else os.path.realpath(path), path)
+            path_by_real_path.setdefault(path if is_url(path) else real_paths.of(path), path)
         if not count and glob.has_magic(named.text) and (is_url(named.location) or not named.path.exists()):
             log.warning("%s matches nothing", named.text)
     left_alone = Counter(

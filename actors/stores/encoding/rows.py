@@ -47,7 +47,7 @@ def time_text(at: datetime | None) -> str | None:
 
 def text_time(text: str | None) -> datetime | None:
     """The reverse of `time_text`."""
-    return datetime.strptime(text, TIME_FORM).replace(tzinfo=UTC) if text else None
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
 
 
 def hash_by_hand(config: Mapping[str, Any]) -> str:

@@ -22,7 +22,8 @@ from schemas.pipelines import AUDIO, SCENE
 from schemas.settings.settings import Settings
 from tests.support.media import clips
 from vaengine.planning.plan import blocks_of, chunks_of, work_keys
-from vaengine.planning.probing import Prober, Probing
+from vaengine.planning.prober import Prober
+from vaengine.planning.probing import Probing
 
 FAULTS = Path(__file__).parents[2] / "support" / "sitecustomize" / "faults"
 CHECKOUT = Path(__file__).parents[3]
@@ -84,7 +85,7 @@ def test_one_that_does_not_come_up_says_why_and_blames_no_order() -> None:
 
 
 def test_it_is_started_again_after_it_has_been_killed() -> None:
-    child = ChildProcess("vaengine.planning.probing")
+    child = ChildProcess("vaengine.planning.prober")
     try:
         child.connection()
         first = child.pid
@@ -165,7 +166,7 @@ def test_closed_by_two_threads_at_once_its_descriptors_are_closed_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The second of two closes would close whatever has got the number meanwhile."""
-    child = ChildProcess("vaengine.planning.probing")
+    child = ChildProcess("vaengine.planning.prober")
     connection = child.connection()
     closes: list[Connection] = []
     both = threading.Barrier(2)

@@ -38,7 +38,7 @@ from vaengine.models.search import file_again
 from vaengine.planning.backlog import Backlog
 from vaengine.planning.plan import work_keys
 from vaengine.planning.preflight import preflight, refuse_known
-from vaengine.planning.probing import probe_path
+from vaengine.planning.prober import probe_path
 from vaengine.requests.checkpoint import Checkpoint
 from vaengine.requests.executor_choice import OWN_RAY
 from vaengine.requests.request import RunRequest

@@ -21,7 +21,7 @@ from tests.support.stores.kept import contents
 from vaengine.execution.engine import Engine
 from vaengine.execution.projection import project_job
 from vaengine.planning.plan import work_keys
-from vaengine.planning.probing import probe_path
+from vaengine.planning.prober import probe_path
 from vaengine.requests.checkpoint import Checkpoint
 from vaengine.requests.request import RunRequest
 from vaengine.requests.store_location import checkpoint_of

@@ -13,7 +13,7 @@ from schemas.media.audio import SAMPLE_RATE
 from schemas.media.frames import Floats32
 from schemas.media.video import Video
 from tests.conftest import SHARED
-from vaengine.planning.probing import Prober
+from vaengine.planning.prober import Prober
 
 pytestmark = pytest.mark.shared
 

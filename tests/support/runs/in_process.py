@@ -20,7 +20,7 @@ from schemas.work.chunk import ChunkSpec
 from schemas.work.manifest import FrameNumbers
 from schemas.work.messages import ChunkEnd
 from vaengine.planning.plan import chunks_of, work_keys
-from vaengine.planning.probing import probe_path
+from vaengine.planning.prober import probe_path
 
 
 class Unwatched:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import psutil
 
 from tests.support.runs.commands import VAENGINE
+from tests.support.servers import ready_raylet
 from tests.support.servers.hosts import Host, Hosts, hosts
 
 START_SECONDS: Final = 400.0  # of one node, on two busy cores
@@ -25,18 +26,19 @@ ENVIRONMENT: Final = {
     "LANG": "C.UTF-8",
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": "f" * 64,
-    "RAY_raylet_start_wait_time_s": "380",  # 30 otherwise: too few on a busy machine
+    # 30 s otherwise, for a node and for its agents: too few on a busy machine.
+    "RAY_raylet_start_wait_time_s": "380",
+    "RAY_agent_register_timeout_ms": "380000",
+    "RAY_worker_niceness": "0",  # 15 otherwise: on a busy machine workers would be given next to nothing
     "VAENGINE_OFFLINE": "1",
     "VAENGINE_WHEELS": "0",
 }
 NODE_STORE_BYTES: Final = 100 << 20
 RAY_START: Final = ("ray", "start", "--node-ip-address")
-# One CPU and a small object store for each node. The ports of its agents are given: a node that waits to be
-# told them by the agents ends after 15 s, too soon on a busy machine.
+# One CPU and a small object store for each node.
 NODE_OPTIONS: Final = (
     *("--num-cpus", "1", "--object-store-memory", str(NODE_STORE_BYTES), "--disable-usage-stats"),
-    *("--dashboard-agent-grpc-port", "52366", "--dashboard-agent-listen-port", "52365"),
-    *("--runtime-env-agent-port", "52367", "--metrics-export-port", "52368"),
+    *ready_raylet.AGENT_PORTS,
 )
 # As where a spot machine is taken back: the notice of a minute. Ray's command is not in its help.
 DRAIN: Final = (
@@ -88,6 +90,7 @@ class RayHosts:
     shared: Path
     storage: str = "memory"  # of the head: "rocksdb" is kept where the head is started again
     _nodes: list[Host] = field(default_factory=list)
+    _prepared: set[str] = field(default_factory=set)  # names of hosts with the raylet of tests
 
     @property
     def head(self) -> Host:
@@ -101,13 +104,13 @@ class RayHosts:
     def start_head(self, *more: str, env: Mapping[str, str] | None = None) -> None:
         """Start the head, with `more` options and variables than usual."""
         options = ("--head", "--port", str(GCS_PORT), "--include-dashboard=false", *NODE_OPTIONS, *more)
-        command = self._start(self.head, *RAY_START, self.head.ip, *options, env=env)
+        command = self._start_node(self.head, *options, env=env)
         assert command.wait(START_SECONDS) == 0, command.told()
 
     def join(self, *joining: Host) -> None:
         """Start the nodes of hosts that are not part of the cluster, at the same time."""
         address = ("--address", self.address)
-        started = [self._starting(host, *address) for host in joining]
+        started = [self._start_node(host, *address, *NODE_OPTIONS) for host in joining]
         for host, command in zip(joining, started, strict=True):
             if code := command.wait(START_SECONDS):
                 self.hosts.kill(host)  # what it has started would go on trying
@@ -154,8 +157,11 @@ class RayHosts:
         """Whether the host's raylet still runs: one that was declared dead has ended."""
         return raylets(host) > 0
 
-    def _starting(self, host: Host, *options: str) -> Command:
-        return self._start(host, *RAY_START, host.ip, *options, *NODE_OPTIONS)
+    def _start_node(self, host: Host, *options: str, env: Mapping[str, str] | None = None) -> Command:
+        if host.name not in self._prepared:
+            ready_raylet.install(host, self.shared)
+            self._prepared.add(host.name)
+        return self._start(host, *RAY_START, host.ip, *options, env=env)
 
     def _start(self, host: Host, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Command:
         number = len(list(self.shared.glob("output*")))

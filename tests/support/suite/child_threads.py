@@ -110,7 +110,7 @@ class _Threads:
 
 
 _SANDBOXES = _Threads("actors.isolation.sandbox", "actors.isolation.sandbox_process")
-_PROBES = _Threads("vaengine.planning.probing", "vaengine.planning.probing")
+_PROBES = _Threads("vaengine.planning.prober", "vaengine.planning.prober")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -30,7 +30,7 @@ from schemas.errors import (
 from tests.conftest import SHARED
 from tests.support.media import clips
 from vaengine.planning import probing as probing_room
-from vaengine.planning.probing import probe_path
+from vaengine.planning.prober import probe_path
 
 
 @pytest.mark.parametrize("variant", clips.VARIANTS)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from actors.probing.declared_length import Promise, promise_of
 from actors.probing.declared_length.riff import wav_length_of
 from actors.probing.probe import probe
-from vaengine.planning.probing import probe_path
+from vaengine.planning.prober import probe_path
 
 FPS = 25
 PICTURES = {  # suffix: FFmpeg's format, coding, pixel format

@@ -10,7 +10,7 @@ from schemas.work.job import JobStatus
 from tests.support.runs import runs
 from tests.support.stores.fake_videos import RUN, Clip
 from vaengine.planning.backlog import Backlog
-from vaengine.planning.probing import ProbedVideo
+from vaengine.planning.prober import ProbedVideo
 
 CLIP = Clip()
 

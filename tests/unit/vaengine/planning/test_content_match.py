@@ -8,7 +8,7 @@ from schemas.errors import NotAVideo
 from schemas.media.video import is_named_after
 from tests.support.stores.fake_videos import Clip
 from vaengine.planning.content_match import identified
-from vaengine.planning.probing import ProbedVideo
+from vaengine.planning.prober import ProbedVideo
 
 GARDEN = Clip("/clips/garden.mp4", "a")
 RENAMED = Clip("/clips/renamed.mp4", "a")

@@ -14,7 +14,7 @@ from schemas.pipelines import SCENE
 from tests.support.runs import runs
 from tests.support.stores.fake_videos import RUN, Clip
 from vaengine.planning import preflight as preflight_room
-from vaengine.planning import probing
+from vaengine.planning import prober, probing
 from vaengine.planning.preflight import preflight
 
 CLIP = Clip()
@@ -31,7 +31,7 @@ class NoProber:
 def request_of_a_known_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Of a video that the store knows, unchanged."""
     monkeypatch.setattr(preflight_room, "is_unchanged", lambda *_: True)
-    monkeypatch.setattr(probing, "is_unchanged", lambda *_: True)
+    monkeypatch.setattr(prober, "has_facts", lambda *_: True)
     monkeypatch.setattr(probing, "Prober", NoProber)
     request = runs.request([Path(CLIP.name)], tmp_path, pipelines=[SCENE])
     with closing(open_store(request.store_url)) as store:

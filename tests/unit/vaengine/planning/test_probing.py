@@ -11,7 +11,8 @@ from schemas.errors import StoreUnreachable
 from schemas.media.video import Video
 from tests.support.stores.fake_videos import Clip
 from vaengine.planning import probing
-from vaengine.planning.probing import MAX_PROBERS, ProbedVideo, Probing
+from vaengine.planning.prober import ProbedVideo
+from vaengine.planning.probing import MAX_PROBERS, Probing
 
 PATHS = [f"/films/{number:03}.mp4" for number in range(60)]
 VIDEO = Clip().video
