@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
 from actors.stores import open_store
+from schemas.pipelines import PERSON, SCENE, short_name_of
 from schemas.work.chunk import WorkKey
 from schemas.work.run import RunInfo
 from tests.support.media import clips
 from tests.support.runs import commands, runs
 from tests.support.runs.runs import Reference
 
+BOTH = (SCENE, PERSON)
 CHUNKS = "SELECT count(*) FROM chunks"
 FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"
 DONE = "SELECT count(*) FROM job_pipeline_status WHERE status = 'completed'"
@@ -35,8 +38,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def command(folder: Path, out: Path) -> tuple[str | Path, ...]:
-    narrow = ("--pipelines", "scene,person", "--set", "engine.chunk_seconds=1", "--workers", "2")
+def command(folder: Path, out: Path, pipelines: Sequence[str] = BOTH) -> tuple[str | Path, ...]:
+    names = ",".join(map(short_name_of, pipelines))
+    narrow = ("--pipelines", names, "--set", "engine.chunk_seconds=1", "--workers", "2")
     return ("run", folder, "--out", out, "--preset", "embedded", *narrow)
 
 
@@ -166,19 +170,24 @@ EACH_ROLE = [
 
 
 @pytest.mark.parametrize(
-    "calls",
-    [EACH_ROLE, *(pytest.param(calls, marks=pytest.mark.long) for calls in LOSSES.values())],
+    ("pipelines", "calls"),
+    # A worker that looks for scenes alone is there again after a second, with persons after five.
+    [
+        ([SCENE], EACH_ROLE),
+        *(pytest.param(BOTH, calls, marks=pytest.mark.long) for calls in LOSSES.values()),
+    ],
     ids=["each role", *LOSSES],
 )
 def test_a_process_lost_before_and_after_each_thing_it_does_loses_and_doubles_nothing(
-    calls: list[str], folder: Path, undisturbed: str, tmp_path: Path
+    pipelines: Sequence[str], calls: list[str], folder: Path, reference_digest: Reference, tmp_path: Path
 ) -> None:
     """After: what it was asked for is done and stored, and whoever asked has not heard so."""
     told = tmp_path / "faults.txt"
     env = {**os.environ, "PYTHONPATH": str(FAULTS), "FAULTS": str(told), "LOSSES": " ".join(calls)}
-    run = commands.finished(*command(folder, tmp_path), "--set", "engine.page_chunks=6", env=env)
+    run = commands.finished(*command(folder, tmp_path, pipelines), "--set", "engine.page_chunks=6", env=env)
     assert run.returncode == 0, run.stderr
     assert sorted(told.read_text().split()) == sorted(
         f"{call.partition(':')[2]}:{when}" for call in calls for when in ("before", "after")
     ), "each was lost, each once"
+    undisturbed = reference_digest(folder, pipelines=pipelines, engine__chunk_seconds=1.0)
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed

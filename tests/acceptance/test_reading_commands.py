@@ -140,12 +140,14 @@ def test_reading_changes_nothing(out: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["status", "--out", "elsewhere"], "--out"),
+        pytest.param(["status", "--out", "elsewhere"], "--out", marks=pytest.mark.long),
         (["status", "--db", "postgresql://me:secret@127.0.0.1:1/db"], "is the server running"),
-        (["run", "nowhere.mp4"], "nowhere.mp4 does not exist"),
+        pytest.param(["run", "nowhere.mp4"], "nowhere.mp4 does not exist", marks=pytest.mark.long),
         (["run", "o", "--set", "scene.treshold=3"], "scene.threshold"),
-        (["config", "show", "--set", "person.weights=gone.pt"], "gone.pt"),
-        (["resume", "unknown", "--out", "o"], "unknown"),
+        pytest.param(
+            ["config", "show", "--set", "person.weights=gone.pt"], "gone.pt", marks=pytest.mark.long
+        ),
+        pytest.param(["resume", "unknown", "--out", "o"], "unknown", marks=pytest.mark.long),
         (["frobnicate"], "frobnicate"),
     ],
 )

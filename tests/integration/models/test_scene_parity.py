@@ -38,6 +38,7 @@ DETECTORS = ("content", "adaptive")
 # Two seconds of one core and more each; what is special about them, shorter clips have too.
 LENGTHY = (
     "mgt_dancer.avi",
+    "torchcodec_nasa_13013.mp4",
     "psd_testvideo.mp4",
     "cuts_every_3s.mp4",
     "intel_one-by-one-person-detection.mp4",
@@ -200,7 +201,7 @@ def test_the_engine_s_own_decoder_in_chunks_gives_the_cuts_of_pyscenedetect(judg
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
-@pytest.mark.parametrize("name", ["testvideo", "counter"])
+@pytest.mark.parametrize("name", [pytest.param("testvideo", marks=pytest.mark.long), "counter"])
 def test_cuts_are_those_of_pyscenedetect_s_golden_lists(judgement, name, detector):
     golden = (
         SHARED

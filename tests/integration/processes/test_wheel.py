@@ -72,6 +72,7 @@ def test_the_wheel_holds_code_settings_sql_and_migrations(wheel: Path) -> None:
     assert [name for name in names if name.startswith(("tests/", "bench/"))] == []
 
 
+@pytest.mark.long
 def test_the_installed_command_is_the_wheels_and_plans_a_run(command: Path, tmp_path: Path) -> None:
     clip = counting(tmp_path, frames=6).path
     assert said(command, "--version", cwd=tmp_path).startswith("vaengine ")

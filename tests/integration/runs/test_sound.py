@@ -46,6 +46,7 @@ def test_voice_and_loudness_of_sound_alone_and_of_videos_are_stored(heard: Path)
     assert found(heard, "h264_aac.mp4", LOUDNESS)
 
 
+@pytest.mark.long
 def test_neither_workers_nor_who_is_listened_to_with_it_change_a_row(heard: Path, tmp_path: Path) -> None:
     runs.run(SOUNDS[::-1], tmp_path, pipelines=[AUDIO], engine__workers=1)
     assert runs.digest(runs.sqlite(tmp_path)) == runs.digest(runs.sqlite(heard))
