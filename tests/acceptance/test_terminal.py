@@ -20,6 +20,7 @@ from vaengine.requests.executor_choice import CLUSTER_VARIABLE, NONE
 
 RUN_S = 2 * commands.PATIENCE_S  # a run that is stopped and goes on
 PROMPT_S = 120.0  # for what has little to do, on a busy machine
+FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"
 CHUNKS = "SELECT count(*) FROM chunks"
 
 pytestmark = pytest.mark.timeout(900)
@@ -95,8 +96,9 @@ def test_a_run_is_stopped_by_ctrl_z_continued_by_fg_and_ends_as_it_would_have(
     )
 
 
+@pytest.mark.long
 @pytest.mark.ray
-def test_ctrl_c_ends_it_while_ray_starts_and_twice_in_work_and_a_last_line_says_how_to_go_on(
+def test_ctrl_c_ends_it_while_ray_starts_and_a_last_line_says_how_to_go_on(
     terminal: Terminal, folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "o"
@@ -110,16 +112,27 @@ def test_ctrl_c_ends_it_while_ray_starts_and_twice_in_work_and_a_last_line_says_
     assert "2 not begun or unfinished of 2 videos, stopped by SIGINT" in shown
     assert terminal.code(PROMPT_S)[0] == 130
     assert commands.counted(out / "batch_processing.db", CHUNKS) == 0
-
     (checkpoint,) = (out / "checkpoints").iterdir()
     batch = checkpoint.stem.removeprefix("checkpoint_")
     terminal.enter("env", f"{CLUSTER_VARIABLE}={NONE}", "vaengine", "resume", batch, "--out", out)
+    terminal.wait_for("2 completed, 0 up to date, 0 failed of 2 videos", RUN_S)
+
+
+def test_ctrl_c_twice_ends_it_at_once_and_a_last_line_says_how_to_go_on(
+    terminal: Terminal, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "o"
+    clips.copied(next(folder.iterdir()), tmp_path / "wait.mp4")  # whose chunks from the third on wait
+    environment = ("env", f"PYTHONPATH={FAULTS}", f"FAULTS={tmp_path / 'told.txt'}")
+    terminal.enter(*environment, *command(tmp_path / "wait.mp4", out))
     terminal.wait_for("frames/s", RUN_S)
     terminal.type(CTRL_C)
     terminal.wait_for("stopping:", PROMPT_S)
     time.sleep(REPEAT_WINDOW_S)  # sooner it would be the first once more
     terminal.type(CTRL_C)
     terminal.wait_for("stopped at once; what was committed is kept:", PROMPT_S)
+    (checkpoint,) = (out / "checkpoints").iterdir()
+    batch = checkpoint.stem.removeprefix("checkpoint_")
     terminal.wait_for(f"vaengine resume {batch} --out ", PROMPT_S)
     assert terminal.code(PROMPT_S)[0] == 130
 

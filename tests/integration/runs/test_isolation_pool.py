@@ -97,7 +97,9 @@ def test_a_process_of_ours_that_does_not_start_fails_its_pipeline_and_no_other_c
     assert f"a process of actors.isolation.sandbox_process does not start: {cause}" in failure.reason
 
 
-@pytest.mark.parametrize(("grace_s", "noted"), [(60.0, ["begun", "done"]), (0.0, ["begun"])])
+@pytest.mark.parametrize(
+    ("grace_s", "noted"), [pytest.param(60.0, ["begun", "done"], marks=pytest.mark.long), (0.0, ["begun"])]
+)
 def test_after_a_stop_what_is_in_work_ends_within_the_grace_and_nothing_else_begins(
     grace_s: float, noted: list[str], tmp_path: Path
 ) -> None:

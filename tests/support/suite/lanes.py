@@ -36,6 +36,12 @@ POSTGRESQL_TOO: Final = (  # moves into PostgreSQL and out of it
     "test_what_postgresql_would_refuse_or_change_is_named_before_and_during",
     "test_a_migration_killed_after_any_unit_goes_on",
 )
+# Thousands of small files, which say what a database says with as many rows in a tenth of the time.
+MANY_FILES: Final = (
+    "test_jobs_are_found_by_their_ids_however_many[files]",
+    "test_thousands_of_keys_are_asked_for_at_once[files]",
+    "test_thousands_of_records_of_six_jobs_through_one_writer_lose_nothing[files]",
+)
 RAY: Final = "ray"  # the mark, and the name of the lane
 LIST: Final = "ray_tests"  # what a worker is told: the file for its list
 
@@ -49,7 +55,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what asks for the session of Ray, and what repeats in PostgreSQL."""
     if "ray_session" in getattr(item, "fixturenames", ()) and item.get_closest_marker(RAY) is None:
         item.add_marker(RAY)
-    if _repeats_in_postgresql(item):
+    if _repeats_in_postgresql(item) or item.name in MANY_FILES:
         item.add_marker(pytest.mark.long)
 
 
