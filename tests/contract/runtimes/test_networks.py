@@ -135,6 +135,7 @@ def test_an_openvino_model_of_one_shape_finds_the_people_too(cache_folder: Path)
         assert max(near, default=0.0) < 20  # pixels: eight bits a weight are not thirty-two
 
 
+@pytest.mark.long
 def test_what_a_model_has_not_is_refused_before_the_first_frame(cache_folder: Path) -> None:
     with pytest.raises(UnsuitableWeights, match=r"person\.pose"):
         settings_for(DETECT, "onnx", cache_folder, pose=True)

@@ -115,6 +115,7 @@ def test_neither_workers_nor_chunks_change_a_row(
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed
 
 
+@pytest.mark.long
 def test_files_hold_what_sqlite_holds(folder: list[Path], undisturbed: str, tmp_path: Path) -> None:
     url = f"files:{tmp_path}"
     assert runs.run(folder, tmp_path, url=url).completed == len(folder)

@@ -55,6 +55,7 @@ def test_persons_are_where_people_are(folder: list[Path], undisturbed: Path) -> 
     assert min(row.confidence for row in boxes) > 0.5
 
 
+@pytest.mark.long
 def test_poses_are_stored_in_coco_form_and_their_files_say_so(empty_cache: Path, tmp_path: Path) -> None:
     clip = VIDEO / "grid" / "bbaf2n.mpg"
     runs.run([clip], tmp_path, pipelines=[PERSON], **neural(empty_cache, POSE, person__pose=True))
