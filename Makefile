@@ -12,7 +12,7 @@ READY := .venv/.ready-$(KEY)
 unexport PYTHONDONTWRITEBYTECODE
 # Tests of libraries, model families that nothing here loads, and what only a developer's tools import: a third of it all.
 # What compileall refuses are files of libraries for other versions of Python, so its verdict on them is not asked for.
-UNCOMPILED := /(tests?|testing)/|/transformers/models/(?!auto|whisper|wav2vec2|clip)[a-z]|/ray/(rllib|tune|llm)/|/site-packages/(sympy|moto|pip|mypy|mypyc|nltk|fontTools|polars|networkx|pygments|optuna|lightning|pytorch_lightning|sklearn)/
+UNCOMPILED := /(tests?|testing)/|/transformers/models/(?!auto|whisper|wav2vec2|clip)[a-z]|/ray/(rllib|tune|llm)/|/site-packages/(sympy|moto|pip|mypy|mypyc|nltk|fontTools|polars|networkx|pygments|optuna|lightning|pytorch_lightning|sklearn|mpmath|torchgen|setuptools|narwhals|torch/_inductor|google/cloud|onnxruntime/(transformers|quantization)|insightface/gui|numpy/distutils)/
 
 # Tests and results must not depend on what a developer's shell happens to export.
 unexport PYTHONPATH

@@ -16,6 +16,7 @@ COUNTING = Path(__file__).parents[1] / "support" / "sitecustomize" / "counting"
 GRID = SHARED / "media" / "video" / "grid"
 
 
+@pytest.mark.long
 @pytest.mark.shared
 @pytest.mark.timeout(400)
 def test_pictures_and_sound_of_each_video_are_decoded_once_for_all_pipelines(tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ import psutil
 import pytest
 
 from actors.stores import open_store
-from schemas.pipelines import PERSON, SCENE, short_name_of
 from schemas.work.chunk import WorkKey
 from schemas.work.run import RunInfo
+from tests.conftest import SHARED
 from tests.support.media import clips
 from tests.support.runs import commands, runs
 from tests.support.runs.runs import Reference
 
-BOTH = (SCENE, PERSON)
+MEDIA = SHARED / "media" / "video"
 CHUNKS = "SELECT count(*) FROM chunks"
 FAULTS = Path(__file__).parents[1] / "support" / "sitecustomize" / "faults"
 DONE = "SELECT count(*) FROM job_pipeline_status WHERE status = 'completed'"
@@ -38,9 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def command(folder: Path, out: Path, pipelines: Sequence[str] = BOTH) -> tuple[str | Path, ...]:
-    names = ",".join(map(short_name_of, pipelines))
-    narrow = ("--pipelines", names, "--set", "engine.chunk_seconds=1", "--workers", "2")
+def command(folder: Path, out: Path) -> tuple[str | Path, ...]:
+    narrow = ("--pipelines", "scene,person", "--set", "engine.chunk_seconds=1", "--workers", "2")
     return ("run", folder, "--out", out, "--preset", "embedded", *narrow)
 
 
@@ -169,25 +168,43 @@ EACH_ROLE = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("pipelines", "calls"),
-    # A worker that looks for scenes alone is there again after a second, with persons after five.
-    [
-        ([SCENE], EACH_ROLE),
-        *(pytest.param(BOTH, calls, marks=pytest.mark.long) for calls in LOSSES.values()),
-    ],
-    ids=["each role", *LOSSES],
-)
-def test_a_process_lost_before_and_after_each_thing_it_does_loses_and_doubles_nothing(
-    pipelines: Sequence[str], calls: list[str], folder: Path, reference_digest: Reference, tmp_path: Path
+def faults(told: Path, calls: Sequence[str]) -> dict[str, str]:
+    """An environment in which the process that gets such a call is lost, once before it and once after."""
+    return {**os.environ, "PYTHONPATH": str(FAULTS), "FAULTS": str(told), "LOSSES": " ".join(calls)}
+
+
+def each_was_lost(told: Path, calls: Sequence[str]) -> bool:
+    """Whether each loss was told, and each once."""
+    expected = (f"{call.partition(':')[2]}:{when}" for call in calls for when in ("before", "after"))
+    return sorted(told.read_text().split()) == sorted(expected)
+
+
+@pytest.mark.shared
+def test_a_run_on_ray_into_postgresql_that_loses_each_role_has_every_row_of_one_without_ray_into_sqlite(
+    clip_folder: Path, postgres_url: str, tmp_path: Path
 ) -> None:
-    """After: what it was asked for is done and stored, and whoever asked has not heard so."""
-    told = tmp_path / "faults.txt"
-    env = {**os.environ, "PYTHONPATH": str(FAULTS), "FAULTS": str(told), "LOSSES": " ".join(calls)}
-    run = commands.finished(*command(folder, tmp_path, pipelines), "--set", "engine.page_chunks=6", env=env)
+    """All pipelines. A role is lost before and after a thing it does. After: it is done and stored, and
+    whoever asked has not heard so.
+    """
+    videos = (clips.with_persons(clip_folder, cuts=(24,), persons=2).path, MEDIA / "pyfeat_single_face.mp4")
+    told, narrow = tmp_path / "faults.txt", ("--preset", "embedded", "--set", "engine.page_chunks=6")
+    on_ray = ("--cluster", "local", "--workers", "2", "--db", postgres_url, "--out", tmp_path / "ray")
+    run = commands.finished("run", *videos, *on_ray, *narrow, env=faults(told, EACH_ROLE))
     assert run.returncode == 0, run.stderr
-    assert sorted(told.read_text().split()) == sorted(
-        f"{call.partition(':')[2]}:{when}" for call in calls for when in ("before", "after")
-    ), "each was lost, each once"
-    undisturbed = reference_digest(folder, pipelines=pipelines, engine__chunk_seconds=1.0)
+    assert each_was_lost(told, EACH_ROLE)
+    without = commands.finished("run", *videos, "--cluster", "none", "--out", tmp_path / "local", *narrow)
+    assert without.returncode == 0, without.stderr
+    assert runs.digest(postgres_url) == runs.digest(runs.sqlite(tmp_path / "local"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("calls", LOSSES.values(), ids=LOSSES)
+def test_a_process_lost_before_and_after_each_thing_it_does_loses_and_doubles_nothing(
+    calls: list[str], folder: Path, undisturbed: str, tmp_path: Path
+) -> None:
+    told = tmp_path / "faults.txt"
+    env = faults(told, calls)
+    run = commands.finished(*command(folder, tmp_path), "--set", "engine.page_chunks=6", env=env)
+    assert run.returncode == 0, run.stderr
+    assert each_was_lost(told, calls)
     assert runs.digest(runs.sqlite(tmp_path)) == undisturbed

@@ -76,6 +76,7 @@ def library() -> tuple[Detections, ...]:
     return tuple(get(one.picture) for one in shown())
 
 
+@pytest.mark.long
 @shared
 def test_in_a_square_frame_all_numbers_are_those_of_the_library() -> None:
     """The library takes the scale of heights for that of widths too, where one is rounded; here each has

@@ -536,7 +536,9 @@ REMOVALS: dict[str, Callable[[StorageBackend], object]] = {
 }
 
 
-@pytest.mark.parametrize("removal", REMOVALS)
+@pytest.mark.parametrize(
+    "removal", [pytest.param(name, marks=[] if name == "person" else pytest.mark.long) for name in REMOVALS]
+)
 def test_a_removal_from_files_that_is_killed_at_any_moment_is_carried_to_its_end_by_the_next(
     tmp_path, removal
 ):

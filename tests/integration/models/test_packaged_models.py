@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from actors.audio.speech_recognition import SpeechRecognizer
+from actors.probing.probe import probe
 from actors.stages.batching import detector_named
 from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, SPEECH, WORD
 from schemas.inference.detections import Detections
@@ -165,7 +166,9 @@ def test_persons_faces_and_words_go_through_run_store_subtitles_render_and_plot(
         for key, value in flat(embedded.model_dump())
         if key.split(".")[0] in SECTIONS
     }
-    assert runs.run([clip], out, pipelines=AVAILABLE, **told).completed == 1
+    report = runs.run([clip], out, pipelines=AVAILABLE, **told)
+    assert report.completed == 1
+    assert report.frames_decoded == len(probe(str(clip)).index), "once for all pipelines"
     rows = {pipeline: runs.rows(runs.sqlite(out), pipeline)["demo.mp4"] for pipeline in AVAILABLE}
     assert (
         len(

@@ -30,6 +30,7 @@ def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "faults.txt"
 
 
+@pytest.mark.long
 @pytest.mark.shared
 @pytest.mark.usefixtures("ray_session")
 def test_every_row_of_all_pipelines_is_that_of_a_run_on_ray_into_postgresql(

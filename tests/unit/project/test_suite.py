@@ -58,7 +58,7 @@ def outcome(checkout: Path, *options: str, ci: bool = True) -> subprocess.Comple
 
 
 @pytest.mark.parametrize(
-    "cores", [pytest.param(ONE_CORE, marks=pytest.mark.long), TWO_CORES], ids=["one core", "two cores"]
+    "cores", [ONE_CORE, pytest.param(TWO_CORES, marks=pytest.mark.long)], ids=["one core", "two cores"]
 )
 def test_a_skipped_test_fails_the_suite_where_there_is_everything_to_run_it(
     cores: tuple[str, ...], tmp_path: Path
@@ -125,6 +125,7 @@ def test_all_that_starts_ray_runs_on_one_worker_and_a_file_of_others_on_one(tmp_
 LOGS = "import logging\n\n\ndef test_logs():\n    logging.getLogger('scenes').{level}('a hole')\n"
 
 
+@pytest.mark.long
 def test_an_error_that_is_logged_fails_the_test_unless_it_is_about_it(tmp_path: Path) -> None:
     expects = "import pytest\n\npytestmark = pytest.mark.logs_errors\n" + LOGS.format(level="error")
     modules = {
