@@ -16,8 +16,13 @@ from cluster.connection.token import Token, mode, own_token, send_token
 from cluster.connection.versions import own_versions, version_conflict
 from schemas.errors import ClusterUnreachable
 
-CONNECT_TIMEOUT_S: Final = 2.5  # An address may take so long to accept a connection,
-ANSWER_TIMEOUT_S: Final = 2.2  # and then so long for all answers to whether it is Ray's.
+CONNECT_TIMEOUT_S: Final = 2.5  # An address may take so long to accept a connection.
+REACH_TIMEOUT_S: Final = (
+    4.7  # That, and all answers to whether it is Ray's: a busy head takes seconds for them.
+)
+ANSWER_TIMEOUT_S: Final = (
+    2.2  # A cluster that is known to be there may take so long to say of what kind it is.
+)
 AUTO: Final = "auto"
 
 
@@ -56,9 +61,10 @@ def reachable(address: str) -> str:
             address,
             "that is a job server, which `vaengine cluster submit` takes; a run takes HOST:PORT of the head",
         )
+    deadline_s = time.monotonic() + REACH_TIMEOUT_S
     _require_connection(address, where)
     if not uses_tls():
-        _require_answer(address, where)
+        _require_answer(address, where, deadline_s)
     return str(where)
 
 
@@ -122,12 +128,12 @@ def _require_connection(address: str, where: ClusterAddress) -> None:
         raise ClusterUnreachable(address, connection_refusal(where.target, error)) from error
 
 
-def _require_answer(address: str, where: ClusterAddress) -> None:
+def _require_answer(address: str, where: ClusterAddress, deadline_s: float) -> None:
     """Ask without a token first where the user has not said: a token belongs to one cluster alone."""
-    deadline, said = time.monotonic() + ANSWER_TIMEOUT_S, mode(os.environ)
+    said = mode(os.environ)
 
     def asked(token: Token | None) -> Answer:
-        return check_alive(where.target, token, max(0.1, deadline - time.monotonic()))
+        return check_alive(where.target, token, max(0.1, deadline_s - time.monotonic()))
 
     token = own_token() if said == "token" else None
     answer = asked(token)

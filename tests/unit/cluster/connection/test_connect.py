@@ -87,14 +87,15 @@ def knows_nobody(connection: socket.socket) -> None:
 
 
 class Alive(grpc.GenericRpcHandler):
-    """Ray's answer to its own health check, for those who have the token."""
+    """Ray's answer to its own health check, for those who have the token, after what a busy head takes."""
 
-    def __init__(self, token: str | None = None) -> None:
-        self._token = token
+    def __init__(self, token: str | None = None, delay_s: float = 0.0) -> None:
+        self._token, self._delay_s = token, delay_s
 
     def service(self, details: Any) -> Any:
         if not details.method.endswith("/CheckAlive"):
             return None
+        time.sleep(self._delay_s)
         if self._token and ("authorization", f"Bearer {self._token}") not in details.invocation_metadata:
             return grpc.unary_unary_rpc_method_handler(
                 lambda request, context: context.abort(grpc.StatusCode.UNAUTHENTICATED, "InvalidAuthToken")
@@ -130,6 +131,7 @@ def guarded_address() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connect, "ANSWER_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(connect, "REACH_TIMEOUT_S", 1.0)
     for name in ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(connect, "own_token", lambda: None)
@@ -156,6 +158,15 @@ def test_what_accepts_a_connection_but_is_no_ray_cluster_is_told_in_one_line_wit
 
 def test_what_answers_as_rays_servers_do_is_reachable(cluster_address: str) -> None:
     assert connect.reachable(cluster_address) == cluster_address
+
+
+def test_a_busy_head_has_all_the_time_that_the_connection_did_not_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connect, "ANSWER_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(connect, "REACH_TIMEOUT_S", 10.0)
+    with served(Alive(delay_s=0.3)) as address:
+        assert connect.reachable(address) == address
 
 
 def test_auto_is_the_address_that_ray_has_noted(
