@@ -122,10 +122,11 @@ def test_ctrl_c_twice_ends_it_at_once_and_a_last_line_says_how_to_go_on(
     terminal: Terminal, folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "o"
-    clips.copied(next(folder.iterdir()), tmp_path / "wait.mp4")  # whose chunks from the third on wait
-    environment = ("env", f"PYTHONPATH={FAULTS}", f"FAULTS={tmp_path / 'told.txt'}")
+    clips.copied(next(folder.iterdir()), tmp_path / "wait.mp4")  # whose later chunks wait
+    told = tmp_path / "told.txt"
+    environment = ("env", f"PYTHONPATH={FAULTS}", f"FAULTS={told}")
     terminal.enter(*environment, *command(tmp_path / "wait.mp4", out))
-    terminal.wait_for("frames/s", RUN_S)
+    commands.wait_for(lambda: told.exists() and "waits" in told.read_text(), "a chunk that waits", RUN_S)
     terminal.type(CTRL_C)
     terminal.wait_for("stopping:", PROMPT_S)
     time.sleep(REPEAT_WINDOW_S)  # sooner it would be the first once more

@@ -5,7 +5,7 @@ A file named `segfault*`, `hang*`, `eat*`, `raise*`, `probe-segfault*`, `model-k
 what its name says each time it is decoded or looked at, `sound-segfault*`, `pictures-segfault*` and
 `both-segfault*` when that stream of it is looked at; each time is a line `NAME` in the file that FAULTS
 names. `once-*` does it the first time only. What follows the first frames of a file named `wait*` is decoded
-once a line in the file that FAULTS names says `go`.
+once a line in the file that FAULTS names says `go`; one that says `waits` is there before.
 
 LOSSES names calls as `MODULE:CLASS.METHOD` or `MODULE:CLASS.METHOD=FIRST_ARGUMENT`, with spaces between them:
 the process that gets such a call ends before it does anything, and the process that gets the next one ends
@@ -45,8 +45,10 @@ def hang():
 
 
 def wait(spec):
-    while spec.first_frame >= WAITING_FROM and not told_before("go"):
-        time.sleep(0.05)
+    if spec.first_frame >= WAITING_FROM and not told_before("go"):
+        tell("waits")
+        while not told_before("go"):
+            time.sleep(0.05)
 
 
 def segfault():
