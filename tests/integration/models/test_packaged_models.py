@@ -16,7 +16,7 @@ import pytest
 from actors.audio.speech_recognition import SpeechRecognizer
 from actors.probing.probe import probe
 from actors.stages.batching import detector_named
-from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, SPEECH, WORD
+from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, SPEECH, WORD, Annotation
 from schemas.inference.detections import Detections
 from schemas.inference.transcript import SpeechSegment, Utterance
 from schemas.media.audio import SAMPLE_RATE
@@ -38,16 +38,32 @@ TRANSCRIPTS = ("audio/jfk.flac", "audio/libri_2412-153948-0000.flac")
 @pytest.fixture(scope="module")
 def embedded(empty_cache: Path) -> Settings:
     """Preset embedded, fitted as a run fits it; the detector of persons is converted once a session."""
+    settings = fitted(empty_cache, AVAILABLE)
+    named = {pipeline: model["file"] for pipeline, model in models_of(settings, AVAILABLE).items()}
+    assert named == {PERSON: "yolo11n-pose.pt", FACE: "centerface.onnx", AUDIO: "tiny.en"}
+    return settings
+
+
+def fitted(cache: Path, pipelines: tuple[str, ...]) -> Settings:
+    """Preset embedded as a run of these pipelines fits it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("VAENGINE_WHEELS")
-        patch.setenv("XDG_CACHE_HOME", str(empty_cache))
+        patch.setenv("XDG_CACHE_HOME", str(cache))
         patch.setenv("VAENGINE_OFFLINE", "1")
         told = layer("test", {"preset": "embedded"})
-        found, resolution = select_models(told, AVAILABLE, discover_environment(told, None, fetch=True))
-    assert resolution.packaged == {PERSON, FACE, AUDIO}
-    named = {pipeline: model["file"] for pipeline, model in models_of(found.settings, AVAILABLE).items()}
-    assert named == {PERSON: "yolo11n-pose.pt", FACE: "centerface.onnx", AUDIO: "tiny.en"}
+        found, resolution = select_models(told, pipelines, discover_environment(told, None, fetch=True))
+    assert resolution.packaged == {PERSON, FACE, AUDIO} & set(pipelines)
     return found.settings
+
+
+def told(settings: Settings) -> dict[str, Any]:
+    """Those of models and of their pipelines, as a run is told them."""
+    sections = ("person", "face", "audio", "models")
+    return {
+        key.replace(".", "__"): value
+        for key, value in flat(settings.model_dump())
+        if key.split(".")[0] in sections
+    }
 
 
 def photograph(package: str, file: str) -> np.ndarray[Any, Any]:
@@ -157,16 +173,12 @@ SHOTS = (
 )
 
 
+@pytest.mark.long
 def test_persons_faces_and_words_go_through_run_store_subtitles_render_and_plot(
     embedded: Settings, tmp_path: Path
 ) -> None:
     clip, out = render_demo_clip(tmp_path / "demo.mp4", SHOTS, CONVERSATION), tmp_path / "out"
-    told = {
-        key.replace(".", "__"): value
-        for key, value in flat(embedded.model_dump())
-        if key.split(".")[0] in SECTIONS
-    }
-    report = runs.run([clip], out, pipelines=AVAILABLE, **told)
+    report = runs.run([clip], out, pipelines=AVAILABLE, **told(embedded))
     assert report.completed == 1
     assert report.frames_decoded == len(probe(str(clip)).index), "once for all pipelines"
     rows = {pipeline: runs.rows(runs.sqlite(out), pipeline)["demo.mp4"] for pipeline in AVAILABLE}
@@ -181,23 +193,28 @@ def test_persons_faces_and_words_go_through_run_store_subtitles_render_and_plot(
         >= 10
     )
     assert len([row for row in rows[FACE] if row.annotation_type == FACE_DETECTION]) >= 4
-    (speech, *_) = [row for row in rows[AUDIO] if row.annotation_type == SPEECH]
-    words = [row for row in rows[AUDIO] if row.annotation_type == WORD]
-    assert "hello" in speech.attributes["text"].lower()
-    assert all(0 <= row.timestamp_seconds < row.end_seconds <= 4.1 for row in words)
     (folder,) = out.glob("demo-*")
-    for subtitles in ("audio_processing.vtt", "audio_processing.srt"):
-        assert speech.attributes["text"].split()[0] in (folder / subtitles).read_text()
-    assert (
-        json.loads((folder / "audio_processing.json").read_text())["info"]["configuration"]["audio"][
-            "word_times"
-        ]
-        == "attention"
-    )
+    assert_heard(rows[AUDIO], folder)
     assert app.outcome(["render", "demo.mp4", "--out", str(out)]) == 0
     assert app.outcome(["plot", "demo.mp4", "--out", str(out)]) == 0
     assert (folder / "annotated.mp4").stat().st_size > clip.stat().st_size / 10
     assert (folder / "timeline.png").is_file()
 
 
-SECTIONS = ("person", "face", "audio", "models")
+def test_words_of_sound_alone_go_through_run_store_and_subtitles(empty_cache: Path, tmp_path: Path) -> None:
+    clip, out = render_demo_clip(tmp_path / "demo.mp4", SHOTS, CONVERSATION), tmp_path / "out"
+    assert runs.run([clip], out, pipelines=[AUDIO], **told(fitted(empty_cache, (AUDIO,)))).completed == 1
+    (folder,) = out.glob("demo-*")
+    assert_heard(runs.rows(runs.sqlite(out), AUDIO)["demo.mp4"], folder)
+
+
+def assert_heard(rows: list[Annotation], folder: Path) -> None:
+    """The conversation is in rows and in the files of a result."""
+    (speech, *_) = [row for row in rows if row.annotation_type == SPEECH]
+    words = [row for row in rows if row.annotation_type == WORD]
+    assert "hello" in speech.attributes["text"].lower()
+    assert all(0 <= row.timestamp_seconds < row.end_seconds <= 4.1 for row in words)
+    for subtitles in ("audio_processing.vtt", "audio_processing.srt"):
+        assert speech.attributes["text"].split()[0] in (folder / subtitles).read_text()
+    result = json.loads((folder / "audio_processing.json").read_text())
+    assert result["info"]["configuration"]["audio"]["word_times"] == "attention"

@@ -189,7 +189,7 @@ DEMANDING = (
 )
 
 
-@pytest.mark.parametrize("chunk_seconds", [2.0, 3600.0])
+@pytest.mark.parametrize("chunk_seconds", [2.0, pytest.param(3600.0, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", DEMANDING)
 def test_the_engine_s_own_decoder_in_chunks_gives_the_cuts_of_pyscenedetect(judgement, name, chunk_seconds):
     path = SHARED / "media" / name

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.probing.probe import probe
 from actors.stores import open_store
 from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK
 from schemas.errors import UsageError
@@ -74,6 +75,8 @@ def cut_off(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def test_every_video_is_completed(folder: list[Path], plain: Ran) -> None:
     assert (plain.report.completed, plain.report.failed) == (len(folder), 0)
+    frames = sum(len(probe(str(path)).index) for path in folder)
+    assert plain.report.frames_decoded == frames, "once, for both pipelines"
 
 
 def test_every_job_and_pipeline_says_when_it_was_started_and_none_ended_before(plain: Ran) -> None:
