@@ -124,7 +124,7 @@ def damage_everything(sources: Sequence[Path], rounds: int, place: Path) -> tupl
     return faults, kinds
 
 
-@rounds(36)
+@rounds(18)
 def test_a_rendered_file_with_any_damage_is_read_or_refused_by_name(
     rounds: int, clip_folder: Path, tmp_path: Path
 ) -> None:
@@ -137,7 +137,7 @@ def test_a_rendered_file_with_any_damage_is_read_or_refused_by_name(
 
 
 @pytest.mark.shared
-@rounds(24)
+@rounds(12)
 def test_a_real_file_with_any_damage_is_read_or_refused_by_name(rounds: int, tmp_path: Path) -> None:
     faults, kinds = damage_everything([MEDIA / name for name in REAL], rounds, tmp_path)
     assert faults == []

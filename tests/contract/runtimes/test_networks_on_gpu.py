@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actors.persons.torch_runtime import GPU_BATCH, TorchRuntime
 from actors.persons.yolo import YoloDetector
 from actors.stages.batching import BatchedDetector, detector_named
 from tests.support.media.networks import DETECT, POSE, STREET, TALKER, as_batch, pictures, same, settings_for
@@ -23,6 +22,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_network_is_on_the_gpu_in_half_precision(folder: Path) -> None:
+    from actors.persons.torch_runtime import GPU_BATCH, TorchRuntime
+
     detector = detector_named(settings_for(DETECT, "torch", folder))
     assert isinstance(detector, YoloDetector)
     network = detector._network
@@ -57,6 +58,8 @@ def test_batch_mates_and_their_order_change_not_one_bit_on_the_gpu(folder: Path)
 
 def test_a_batch_that_does_not_fit_into_memory_is_done_in_parts(folder: Path) -> None:
     import torch
+
+    from actors.persons.torch_runtime import GPU_BATCH
 
     detector = detector_named(settings_for(DETECT, "torch", folder))
     vision = BatchedDetector(detector)

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from insightface.app.common import Face
-from insightface.model_zoo.attribute import Attribute
-from insightface.model_zoo.landmark import Landmark
 from onnxruntime import InferenceSession
 
 from actors.faces.attributes import FaceEmbedder, GenderAge, HeadPose, mean_shape
@@ -204,6 +202,8 @@ def told(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.mark.parametrize("batch", [1, 5])
 def test_age_and_sex_are_those_of_the_library(told, batch: int) -> None:
+    from insightface.model_zoo.attribute import Attribute
+
     folder, pictures, faces = told
     mine = GenderAge(FaceNetwork(FacePack.of(folder, None).gender_age, "cpu", batch=batch)).of(
         pictures, faces
@@ -220,6 +220,8 @@ def test_age_and_sex_are_those_of_the_library(told, batch: int) -> None:
 
 @pytest.mark.parametrize("batch", [1, 5])
 def test_head_pose_is_that_of_the_library(told, batch: int) -> None:
+    from insightface.model_zoo.landmark import Landmark
+
     folder, pictures, faces = told
     mine = HeadPose(FaceNetwork(FacePack.of(folder, None).landmarks, "cpu", batch=batch)).of(pictures, faces)
     theirs = np.array(
@@ -229,7 +231,9 @@ def test_head_pose_is_that_of_the_library(told, batch: int) -> None:
     assert np.ptp(theirs, axis=0).min() > 1
 
 
-def described_by(kind, path, pictures, faces) -> list[Face]:
+def described_by(kind, path, pictures, faces) -> list[dict[str, Any]]:
+    from insightface.app.common import Face
+
     model = kind(
         model_file=str(path), session=InferenceSession(str(path), providers=["CPUExecutionProvider"])
     )

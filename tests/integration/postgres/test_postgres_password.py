@@ -67,6 +67,7 @@ def test_another_user_has_to_give_a_password_and_is_told_where(
     open_store(shown, read_only=True).close()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_batch_in_python_runs_and_is_resumed_with_the_password_of_its_store(
     writer: str, clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -105,7 +105,10 @@ sqlite.SQLiteDatabase(Path(sys.argv[1]))
 """
 
 
-@pytest.mark.parametrize("moment", ["copying", "copied", "before the commit"])
+@pytest.mark.parametrize(
+    "moment",
+    [*(pytest.param(name, marks=pytest.mark.long) for name in ("copying", "copied")), "before the commit"],
+)
 def test_an_upgrade_that_is_killed_leaves_the_original_intact_and_the_next_one_no_half_copy(
     moment: str, tmp_path: Path
 ) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from schemas.inference.detections import Detections
 from schemas.media.frames import FrameBatch
@@ -25,6 +24,8 @@ STREET, DANCER, TALKER = "pets09-s2l1_vtest_480x360.mp4", "mgt_dancer.avi", "gri
 
 def settings_for(weights: str, runtime: str, folder: Path, **person) -> Settings:
     """As a run would have them."""
+    import torch
+
     told = {
         "person.weights": str(SHARED / "models" / "yolo" / weights),
         "person.runtime": runtime,

@@ -1,5 +1,5 @@
-"""Which tests need Ray, and how the suite is spread over workers: these all on one of them, every other file
-on whichever is free.
+"""Which tests need Ray, and how the suite is spread over workers: these all on one of them, those of models
+on one, every other file on whichever is free.
 
 Ray takes every core, so that two workers with a cluster each would only wait for each other. pytest-xdist has
 groups for this, whose names it writes into those of the tests, which pytest 9.2 no longer lets it do: here a
@@ -41,6 +41,15 @@ MANY_FILES: Final = (
     "test_jobs_are_found_by_their_ids_however_many[files]",
     "test_thousands_of_keys_are_asked_for_at_once[files]",
     "test_thousands_of_records_of_six_jobs_through_one_writer_lose_nothing[files]",
+)
+# What imports libraries of models for 10 s, which one worker does once.
+MODELS: Final = (
+    "tests/contract/runtimes/",
+    "tests/contract/stores/test_faces.py",
+    "tests/integration/models/",
+    "tests/integration/runs/test_faces.py",
+    "tests/integration/runs/test_neural.py",
+    "tests/integration/runs/test_sound.py",
 )
 RAY: Final = "ray"  # the mark, and the name of the lane
 LIST: Final = "ray_tests"  # what a worker is told: the file for its list
@@ -89,8 +98,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _order(item: pytest.Item) -> tuple[bool, int]:
-    folder = item.path.parent.name
-    return item.get_closest_marker(RAY) is None, LEVELS.index(folder) if folder in LEVELS else len(LEVELS)
+    levels = [LEVELS.index(part) for part in item.path.parts if part in LEVELS]
+    return item.get_closest_marker(RAY) is None, levels[-1] if levels else len(LEVELS)
 
 
 def _replaced(path: Path, lines: list[str]) -> None:
@@ -116,7 +125,7 @@ class Lanes:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Of `--dist loadfile`: tests that need Ray count as one file."""
+        """Of `--dist loadfile`: tests that need Ray count as one file, and so do those of models."""
         if config.getvalue("dist") != "loadfile":
             return None
         from xdist.scheduler import LoadFileScheduling
@@ -129,7 +138,9 @@ class Lanes:
             def _split_scope(self, nodeid: str) -> str:
                 if self._ray_tests is None:  # asked for once every worker has collected
                     self._ray_tests = frozenset(lanes.list.read_text(encoding="utf-8").splitlines())
-                return RAY if nodeid in self._ray_tests else str(super()._split_scope(nodeid))
+                if nodeid in self._ray_tests:
+                    return RAY
+                return "models" if nodeid.startswith(MODELS) else str(super()._split_scope(nodeid))
 
         return ByLane(config, log)
 

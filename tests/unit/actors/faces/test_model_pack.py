@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from insightface.model_zoo.arcface_onnx import ArcFaceONNX
-from insightface.model_zoo.attribute import Attribute
 
 from actors.faces.detector import TRAITS, face_detector
 from actors.faces.model_pack import FacePack, pack_digest
@@ -130,6 +128,9 @@ def test_the_digest_follows_names_and_contents_of_the_models_and_nothing_else(pa
 
 @pytest.mark.parametrize("normalises", [True, False])
 def test_mean_and_deviation_are_found_out_as_insightface_does(tmp_path, normalises):
+    from insightface.model_zoo.arcface_onnx import ArcFaceONNX
+    from insightface.model_zoo.attribute import Attribute
+
     detector(tmp_path / "det.onnx")
     recognition = describer(tmp_path / "rec.onnx", 112, 8, normalises=normalises)
     attributes = describer(tmp_path / "age.onnx", 96, 3, normalises=normalises)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from insightface.utils.face_align import estimate_norm
 
 from actors.faces.alignment import alignments, centrings, crops
 from actors.faces.model_pack import FaceModel, FacePack
@@ -155,6 +154,8 @@ def test_a_batch_too_large_for_the_device_is_tried_in_halves(model, monkeypatch)
 )
 @pytest.mark.filterwarnings("ignore:`estimate` is deprecated")
 def test_a_face_is_aligned_as_insightface_aligns_it(points, side):
+    from insightface.utils.face_align import estimate_norm
+
     given_points = np.array(points)
     assume(np.linalg.norm(given_points - given_points.mean(0), axis=1).max() >= 1)
     expected = estimate_norm(given_points.astype(np.float32), side)

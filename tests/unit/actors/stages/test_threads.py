@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 import cv2
 import pytest
-import torch
 
 from actors.stages.threads import VARIABLES, Threads, limit_threads
 
 
 @pytest.fixture(autouse=True)
 def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    import torch
+
     for name in VARIABLES:
         monkeypatch.setenv(name, "1")
     before = cv2.getNumThreads(), torch.get_num_threads()
@@ -24,6 +25,8 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_libraries_already_imported_and_those_to_come_are_held_to_the_same_number(threads: int) -> None:
+    import torch
+
     assert limit_threads(threads) == Threads(decoder=threads, model=threads)
     assert cv2.getNumThreads() == threads
     assert torch.get_num_threads() == threads

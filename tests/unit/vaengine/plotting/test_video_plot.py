@@ -60,7 +60,7 @@ def store(tmp_path: Path) -> Iterator[StorageBackend]:
     opened.close()
 
 
-@pytest.mark.parametrize("file_format", ["svg", "png", "pdf"])
+@pytest.mark.parametrize("file_format", ["svg", "png", pytest.param("pdf", marks=pytest.mark.long)])
 def test_the_same_rows_give_the_same_bytes_whatever_the_users_own_settings(file_format: str) -> None:
     first = picture_bytes(plot_video(rows(), title="clip.mp4\n0:10"), file_format)
     with mpl.rc_context(
