@@ -86,6 +86,14 @@ def require_fit(address: str) -> ClusterFacts | None:
     return facts
 
 
+def require_usable(address: str) -> None:
+    """Raises `ClusterUnreachable` where no run can begin on the cluster now.
+
+    Its head does not answer, its versions are others, or this machine is no node of it.
+    """
+    require_fit(reachable(address))
+
+
 def facts_of(where: ClusterAddress) -> ClusterFacts:
     """What a cluster that has answered says of itself; raises `ClusterUnreachable`."""
     try:

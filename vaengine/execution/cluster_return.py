@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from cluster.connection.connect import reachable
+from cluster.connection.connect import require_usable
 from schemas.errors import ClusterUnreachable, HeadLost
 from vaengine.console.output import say
 from vaengine.requests.executor_choice import OF_ITS_OWN
@@ -20,13 +20,14 @@ def wait_for_return(
     request: RunRequest,
     is_stopped: Callable[[], bool],
     *,
-    look: Callable[[str], object] = reachable,
+    look: Callable[[str], object] = require_usable,
     patience_s: float = RETURN_SECONDS,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Return once the cluster of a request answers, or at a stop; raises `HeadLost` where it stays away.
+    """Return once a run can begin on the cluster of a request, or at a stop.
 
-    One of the run's own is not waited for: it is started again.
+    Raises `HeadLost` where that takes too long. The node of this machine may be back later than the head. A
+    cluster of the run's own is not waited for: it is started again.
     """
     if request.cluster in OF_ITS_OWN:
         return
@@ -39,6 +40,6 @@ def wait_for_return(
             if time.monotonic() >= deadline_s:
                 raise HeadLost(request.cluster, f"{patience_s:.0f}") from error
         if not is_told:
-            say(f"the head of the cluster ({request.cluster}) is gone; it is waited for, {patience_s:.0f} s")
+            say(f"the cluster ({request.cluster}) has lost its head; it is waited for, {patience_s:.0f} s")
             is_told = True
         wait(LOOK_SECONDS)

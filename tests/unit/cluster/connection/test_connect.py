@@ -255,6 +255,17 @@ def test_what_ray_would_refuse_or_wait_for_is_told_before_it_is_started(
             connect.require_fit("head:6379")
 
 
+def test_a_cluster_that_answers_is_of_use_once_this_machine_is_a_node_of_it(
+    monkeypatch: pytest.MonkeyPatch, cluster_address: str
+) -> None:
+    facts = ClusterFacts(own_versions(), node_ids=frozenset("a"))
+    monkeypatch.setattr(connect, "ask_facts", lambda target, token, timeout_s: facts)
+    with pytest.raises(ClusterUnreachable, match="this machine is no node of it"):
+        connect.require_usable(cluster_address)
+    monkeypatch.setattr(connect, "local_raylets", lambda: (LocalRaylet(cluster_address, "a"),))
+    connect.require_usable(cluster_address)
+
+
 def test_a_head_that_is_lost_between_two_questions_is_told(cluster_address: str) -> None:
     with pytest.raises(ClusterUnreachable, match=r"does not answer any more \(UNIMPLEMENTED\)"):
         connect.require_fit(cluster_address)

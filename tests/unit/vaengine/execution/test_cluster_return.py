@@ -37,7 +37,7 @@ def test_a_head_that_comes_back_is_waited_for_and_the_wait_is_told_once(
     request = runs.request([], tmp_path, cluster=ADDRESS)
     wait_for_return(request, never, look=away(3), wait=waits.append)
     assert len(waits) == 3
-    assert capsys.readouterr().err.count(f"the head of the cluster ({ADDRESS}) is gone") == 1
+    assert capsys.readouterr().err.count(f"the cluster ({ADDRESS}) has lost its head") == 1
 
 
 def test_a_head_that_answers_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
