@@ -24,6 +24,8 @@ def absolute_path(text: str | os.PathLike[str], base: Path | None = None) -> Pat
 
 def absolute_text(text: str, base: str) -> str:
     """As `absolute_path`, without path objects: for a million paths."""
+    if text.startswith("/"):
+        return os.path.normpath(text)
     # pathlib's own raises for an unknown user, though `~clip.mp4` may be a file.
     return os.path.normpath(os.path.join(base, os.path.expanduser(text)))  # noqa: PTH111, PTH118
 

@@ -8,10 +8,18 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from typing import NamedTuple
 
 from schemas.packed import packed
 from schemas.paths import name_of
 from vaengine.requests.media_kinds import suffix_of
+
+
+class Found(NamedTuple):
+    """Files that were found together: their paths, and for each the path without links in it, or its URL."""
+
+    paths: Sequence[str]
+    real_paths: Sequence[str]
 
 
 class Hashes:
@@ -20,9 +28,15 @@ class Hashes:
     def __init__(self) -> None:
         self._numbers = array("q")
 
-    def add(self, real_paths: Iterable[str]) -> None:
-        """Add the hashes of real paths and URLs."""
-        self._numbers.extend(map(hash, real_paths))
+    def add(self, real: str) -> None:
+        """Add the hash of a real path or a URL."""
+        self._numbers.append(hash(real))
+
+    def added(self, found: Iterable[Found]) -> Iterator[str]:
+        """The paths of files as they come, whose hashes are added meanwhile."""
+        for paths, real_paths in found:
+            self._numbers.extend(map(hash, real_paths))
+            yield from paths
 
     def first_of_each(self, paths: Sequence[str], real_path: Callable[[str], str]) -> Sequence[str]:
         """`paths`, one for each hash that was added, without further paths of the same file."""
@@ -70,7 +84,7 @@ class LeftAlone:
     def add(self, real: str) -> None:
         """Count a file by its real path or URL."""
         suffix = suffix_of(name_of(real))
-        self._hashes.add([real])
+        self._hashes.add(real)
         self._kinds.append(self._kind_by_suffix.setdefault(suffix, len(self._kind_by_suffix)))
 
     def by_suffix(self, used: Hashes) -> dict[str, int]:

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from schemas.paths import name_of
-from vaengine.requests.distinct_files import LeftAlone
+from vaengine.requests.distinct_files import Found, LeftAlone
 from vaengine.requests.media_kinds import (
     OWN_FILES,
     SOUND_SUFFIXES,
@@ -26,13 +26,6 @@ from vaengine.requests.media_kinds import (
 RESULT_FOLDER: Final = re.compile(r"-[0-9a-f]{8,16}$")
 
 log = logging.getLogger("vaengine")
-
-
-class Found(NamedTuple):
-    """Files that were found together: their paths, and for each the path without links in it, or its URL."""
-
-    paths: Sequence[str]
-    real_paths: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

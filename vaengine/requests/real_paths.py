@@ -13,7 +13,7 @@ class RealPaths:
     """`os.path.realpath` that looks a folder up once, not for each of its files."""
 
     def __init__(self) -> None:
-        self._folder = functools.lru_cache(FOLDERS)(os.path.realpath)
+        self._folder = functools.lru_cache(FOLDERS)(_real_start)
 
     def of(self, path: str) -> str:
         """The path without links in it."""
@@ -23,5 +23,10 @@ class RealPaths:
 
     def of_no_link(self, path: str) -> str:
         """As `of`, for a path whose last part is a name and no link."""
-        folder, name = os.path.split(path)
-        return os.path.join(self._folder(folder), name)  # noqa: PTH118
+        folder, _, name = path.rpartition("/")
+        return self._folder(folder or "/") + name
+
+
+def _real_start(folder: str) -> str:
+    """What the real paths of a folder's files begin with."""
+    return os.path.join(os.path.realpath(folder), "")  # noqa: PTH118
