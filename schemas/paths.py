@@ -38,7 +38,7 @@ def scheme_of(location: str) -> str:
 
 def is_url(location: str) -> bool:
     """Whether a location is a URL and not a path."""
-    return _URL.match(location) is not None
+    return "://" in location and _URL.match(location) is not None
 
 
 def absolute_location(text: str, base: Path | None = None) -> str:

@@ -156,9 +156,9 @@ def _location(text: str, base: str) -> str:
 
 
 def _is_file(location: str) -> bool:
-    """Whether it is a file that can be seen, and no link."""
+    """Whether it is a file that can be seen, and neither a link nor a URL."""
     try:
-        return not is_url(location) and stat.S_ISREG(os.lstat(location).st_mode)
+        return location.startswith("/") and stat.S_ISREG(os.lstat(location).st_mode)
     except (OSError, ValueError):  # whoever follows it says what is wrong
         return False
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, fields, replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -239,7 +240,8 @@ def run_row(run: RunInfo, epoch: int, started_at: str) -> Row:
 def _json_list(texts: Sequence[str]) -> str:
     """A JSON list, made from a thousand texts at a time: a run may have a million inputs."""
     pages = (texts[start : start + INPUTS_AT_ONCE] for start in range(0, len(texts), INPUTS_AT_ONCE))
-    return f"[{', '.join(json.dumps([storable(text) for text in page])[1:-1] for page in pages)}]"
+    parts = [json.dumps([storable(text) for text in page])[1:-1] for page in pages]
+    return "".join(["[", *islice(chain.from_iterable((", ", part) for part in parts), 1, None), "]"])
 
 
 def batch_from(row: Stored, *, alive: bool) -> StoredBatch:
