@@ -60,7 +60,7 @@ class RefusedVideo:
 class Entries(Mapping[str, VideoEntry]):
     """The videos of a run by id, in the order they were found, with what else was found of them.
 
-    It lives in a file that nobody else sees and that is gone with it, about 250 bytes a video. Any thread may
+    It lives in a file that nobody else sees and that is gone with it, about 200 bytes a video. Any thread may
     read. Raises `DiskFull` where there is no room for it.
     """
 
