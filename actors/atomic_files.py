@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -40,18 +40,20 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise StoreFailed(str(path), reason) from error
 
 
-def write_atomic(path: Path, data: bytes, *, scratch: Path | None = None, durable: bool = True) -> None:
+def write_atomic(
+    path: Path, data: bytes | Iterable[bytes], *, scratch: Path | None = None, durable: bool = True
+) -> None:
     """Replace `path` by `data`, whole or not at all: temporary file, fsync, rename, fsync of the folder.
 
-    `scratch`: folder of the temporary file, on the same file system (the folder of `path` if None).
-    `durable=False` leaves out both fsyncs: safe against a killed process, not against a power cut. Raises
-    `DiskFull`, `StoreUnreachable` or `StoreFailed`; `path` is then unchanged.
+    `data` may come in pieces. `scratch`: folder of the temporary file, on the same file system (the folder of
+    `path` if None). `durable=False` leaves out both fsyncs: safe against a killed process, not against a
+    power cut. Raises `DiskFull`, `StoreUnreachable` or `StoreFailed`; `path` is then unchanged.
     """
     temporary = (scratch or path.parent) / f".{path.name}.{uuid.uuid4().hex[:12]}.tmp"
     with storage_errors(path):
         try:
             with temporary.open("wb") as file:
-                file.write(data)
+                file.writelines([data] if isinstance(data, bytes) else data)
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())

@@ -19,9 +19,15 @@ def absolute_path(text: str | os.PathLike[str], base: Path | None = None) -> Pat
     A leading `~` or `~user` is a home directory. Where there is no such user it is part of the name, as in
     a shell.
     """
+    return Path(absolute_text(os.fspath(text), str(base or Path.cwd())))
+
+
+def absolute_text(text: str, base: str) -> str:
+    """As `absolute_path`, without path objects: for a million paths."""
+    if text.startswith("/"):
+        return os.path.normpath(text)
     # pathlib's own raises for an unknown user, though `~clip.mp4` may be a file.
-    expanded = os.path.expanduser(text)  # noqa: PTH111
-    return Path(os.path.normpath((base or Path.cwd()) / expanded))
+    return os.path.normpath(os.path.join(base, os.path.expanduser(text)))  # noqa: PTH111, PTH118
 
 
 def scheme_of(location: str) -> str:
@@ -32,7 +38,7 @@ def scheme_of(location: str) -> str:
 
 def is_url(location: str) -> bool:
     """Whether a location is a URL and not a path."""
-    return _URL.match(location) is not None
+    return "://" in location and _URL.match(location) is not None
 
 
 def absolute_location(text: str, base: Path | None = None) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +133,15 @@ class VideoOutcome:
     duplicates: tuple[str, ...] = ()  # further paths with the same content
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BatchReport:
-    """The outcome of a run, counted in videos."""
+    """The outcome of a run, counted in videos.
+
+    `outcomes` are a tuple, or packed where there are very many.
+    """
 
     batch_id: str
-    outcomes: tuple[VideoOutcome, ...]
+    outcomes: Sequence[VideoOutcome]
     wall_s: float
     frames_decoded: int = 0
     video_s: float = 0.0  # seconds of video worked through in this run
@@ -147,7 +152,11 @@ class BatchReport:
     ended_at: datetime | None = None
 
     def count(self, outcome: str) -> int:
-        return sum(1 for line in self.outcomes if line.outcome == outcome)
+        return self._counts[outcome]
+
+    @cached_property
+    def _counts(self) -> Counter[str]:
+        return Counter(line.outcome for line in self.outcomes)
 
     @property
     def completed(self) -> int:
@@ -191,7 +200,12 @@ class BatchReport:
         rates = {
             name: getattr(self, name) for name in ("success_rate", "duration_s", "eta_s", "jobs_per_hour")
         }
-        return {**plain(self), **counts, "total": len(self.outcomes), **rates}
+        return {
+            **plain(replace(self, outcomes=tuple(self.outcomes))),
+            **counts,
+            "total": len(self.outcomes),
+            **rates,
+        }
 
 
 @dataclass(frozen=True, slots=True)

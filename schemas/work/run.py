@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ class RunInfo:
     host: str
     pid: int
     config: Mapping[str, Any]  # the resolved configuration, as JSON
-    inputs: tuple[str, ...]
+    inputs: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
+from itertools import chain
 
+from schemas.packed import packed
 from schemas.redaction import storable
 from schemas.work.job import BatchReport, VideoOutcome
 from vaengine.requests.request import RunRequest
@@ -49,7 +51,7 @@ def joined(reports: Sequence[BatchReport]) -> BatchReport:
 def _joined_pair(first: BatchReport, second: BatchReport) -> BatchReport:
     return replace(
         first,
-        outcomes=first.outcomes + second.outcomes,
+        outcomes=packed(chain(first.outcomes, second.outcomes)),
         wall_s=first.wall_s + second.wall_s,
         frames_decoded=first.frames_decoded + second.frames_decoded,
         video_s=first.video_s + second.video_s,
@@ -62,7 +64,7 @@ def _joined_pair(first: BatchReport, second: BatchReport) -> BatchReport:
 
 def _pending_report(request: RunRequest, previous: BatchReport) -> BatchReport:
     """The report of a part that was not begun since the previous one ended early."""
-    outcomes = tuple(VideoOutcome("", storable(path), "pending") for path in request.inputs[: request.limit])
+    outcomes = packed(VideoOutcome("", storable(path), "pending") for path in request.inputs[: request.limit])
     return BatchReport(
         previous.batch_id, outcomes, 0.0, stopped_by=previous.stopped_by, halted=previous.halted
     )

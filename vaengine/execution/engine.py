@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,7 +103,7 @@ class Engine:
             ended_at=datetime.now(UTC),
         )
 
-    def _run(self, store: StorageBackend, checked: Preflight) -> tuple[tuple[VideoOutcome, ...], RunResult]:
+    def _run(self, store: StorageBackend, checked: Preflight) -> tuple[Sequence[VideoOutcome], RunResult]:
         info = self._run_info()
         epoch = store.open_run(info)
         for name, value in self._request.record.items():
@@ -123,7 +123,8 @@ class Engine:
                 log.info("stopped before any file was looked at")
                 result = RunResult(epoch, Snapshot())
             # It also restores missing or stale files of videos that needed no work.
-            _refresh(projector, backlog, backlog.entries)
+            if projector:
+                projector.refresh(entry.job_id for page in backlog.entries.pages() for entry in page)
             projection_error = _close(projector)
             result = replace(result, halted=result.halted or projection_error)
         outcomes = backlog.outcomes(store)
@@ -233,7 +234,7 @@ def _snapshot(work: PageWork) -> Snapshot:
     return Snapshot(videos_total=work.videos, videos_skipped=work.skipped, videos_failed=len(work.failures))
 
 
-def _run_status(outcomes: tuple[VideoOutcome, ...], *, stopped: bool) -> str:
+def _run_status(outcomes: Sequence[VideoOutcome], *, stopped: bool) -> str:
     """The status of the run in the store: stopped, failed or completed."""
     if stopped:
         return "stopped"

@@ -97,7 +97,7 @@ def publish_report(report: BatchReport, url: str, presets: Mapping[str, str]) ->
 
     name = reports.report_path(Path(), report.batch_id).name
     try:
-        put_object(f"{url.rstrip('/')}/{name}", reports.report_bytes(report, presets))
+        put_object(f"{url.rstrip('/')}/{name}", b"".join(reports.report_bytes(report, presets)))
     except VaengineError as error:
         return str(error)
     return None
@@ -177,16 +177,13 @@ def counts_by_video(report: BatchReport, request: RunRequest) -> dict[str, Found
     """
     from actors.stores import open_store
 
-    video_ids = [
-        outcome.video_id
-        for outcome in reports.shown_first(report)
-        if outcome.outcome in ("completed", "skipped")
-    ]
+    done = (outcome for outcome in report.outcomes if outcome.outcome in ("completed", "skipped"))
+    video_ids = [outcome.video_id for outcome in reports.shown_first(done, MAX_COUNTED_VIDEOS)]
     with (
         contextlib.suppress(VaengineError),
         contextlib.closing(open_store(request.store_url, read_only=True)) as store,
     ):
-        jobs = store.jobs_of(video_ids[:MAX_COUNTED_VIDEOS])
+        jobs = store.jobs_of(video_ids)
         return found_in(store, jobs, by=lambda job: job.video_id)
     return {}
 

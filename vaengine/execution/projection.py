@@ -84,15 +84,14 @@ class Projector:
     def __init__(self, url: str, places: Sequence[Path | str]) -> None:
         """`url` is the store's; `places` are folders and URLs."""
         self._url, self._places = url, places
-        self._jobs: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Iterable[str] | None] = queue.SimpleQueue()
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="projector", daemon=True)
         self._thread.start()
 
     def refresh(self, job_ids: Iterable[str]) -> None:
-        """Queue the files of these jobs for an update."""
-        for job_id in job_ids:
-            self._jobs.put(job_id)
+        """Queue the files of these jobs for an update; their ids are read on the thread."""
+        self._jobs.put(job_ids)
 
     def close(self) -> None:
         """Wait for the queued jobs. Raises the error of a write.
@@ -109,10 +108,10 @@ class Projector:
 
         try:
             store = open_store(self._url, read_only=True)
-            while (job_id := self._jobs.get()) is not None:
-                job = store.load_job_metadata(job_id)
-                for place in self._places:
-                    project_job(store, job, place)
+            while (job_ids := self._jobs.get()) is not None:
+                for job in map(store.load_job_metadata, job_ids):
+                    for place in self._places:
+                        project_job(store, job, place)
             store.close()
         except Exception as error:  # noqa: BLE001 handed to `close`, which raises it on the main thread
             self._error = error

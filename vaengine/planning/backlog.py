@@ -5,46 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from schemas.annotations.annotation import job_id_for
 from schemas.errors import VideoError, WouldReplace
 from schemas.media.video import Video, is_named_after
+from schemas.packed import packed
 from schemas.redaction import storable
 from schemas.storage.backend import ResultStore, StorageBackend
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult, VideoOutcome
 from vaengine.planning.content_match import shown_paths
+from vaengine.planning.entries import ENTRIES_AT_ONCE, Entries, RefusedVideo, VideoEntry
 from vaengine.planning.local_plan import parts_of_each
 from vaengine.planning.page import Page, job_config
 from vaengine.planning.plan import blocks_of, chunks_of
 from vaengine.planning.prober import ProbedVideo
 from vaengine.planning.replaced_results import conflicts, described
-from vaengine.requests.replacement import Replacement
 from vaengine.requests.request import RunRequest
 
-JOBS_PER_QUERY: Final = 1_000
-
 __all__ = ["Backlog", "PageWork", "RemainingWork", "VideoEntry", "job_config"]
-
-
-@dataclass(frozen=True, slots=True)
-class VideoEntry:
-    """One video of the run.
-
-    `path` is where it was found; `shown` is the path that the store keeps showing for this content. `skipped`
-    says that everything was complete when this process looked.
-    """
-
-    video_id: str
-    path: str
-    shown: str
-    job_id: str
-    keys: tuple[WorkKey, ...]
-    readable: bool
-    skipped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +123,12 @@ class Backlog:
 
     def __init__(self, request: RunRequest, batch_id: str) -> None:
         self._request, self._batch_id, self._parts = request, batch_id, parts_of_each(request)
-        self.entries: dict[str, VideoEntry] = {}
-        self._fingerprints: dict[str, str] = {}
-        self._duplicates: dict[str, list[str]] = {}
-        self._refused: dict[str, VideoOutcome] = {}  # videos that are left alone, by id
+        self.entries = Entries()
 
     def take(self, probed: Sequence[ProbedVideo], store: StorageBackend, epoch: int) -> PageWork:
         """Identify the files of a page, register their jobs, and find what no manifest line covers."""
-        page = Page.of(self._request, probed, store, self._fingerprints)
-        refused = (
-            {line.video_id: line for line in _refused_outcomes(page, store)} if self._request.asks else {}
-        )
+        page = Page.of(self._request, probed, store, self.entries.fingerprints)
+        refused = {one.video_id: one for one in _refused(page, store)} if self._request.asks else {}
         fresh = [one for one in page.fresh if one.video_id not in refused]
         complete = store.completed([key for one in fresh for key in page.keys[one.video_id]])
         shown = shown_paths(
@@ -163,24 +141,27 @@ class Backlog:
         }
         jobs = [self._job(entries[one.video_id], page, complete, one.error) for one in fresh]
         store.register(epoch, list(videos.values()), jobs)
+        left_alone = refused.keys() | self.entries.refused_among([one.video_id for one in page.copies])
         copies = [
             *(one for one in fresh if one.video_id in shown),
-            *(one for one in page.copies if one.video_id not in refused),
+            *(one for one in page.copies if one.video_id not in left_alone),
         ]
-        if further := [one.video for one in copies if one.video and one.video_id not in self._refused]:
+        if further := [one.video for one in copies if one.video]:
             store.add_paths(epoch, further)
-        # Set only now: if the store dies while it registers, the same page is taken again.
-        self.entries |= entries
-        self._refused |= refused
-        self._fingerprints |= {one.video_id: one.fingerprint for one in page.fresh}
-        for one in page.copies:
-            self._duplicates.setdefault(one.video_id, []).append(one.path)
+        left = self._left_of([list(entries.values())], store, epoch)
+        # Only now: if the store dies before, the same page is taken again.
+        self.entries.add(
+            entries.values(),
+            refused.values(),
+            {one.video_id: one.fingerprint for one in page.fresh},
+            [(one.video_id, one.path) for one in page.copies],
+        )
         return PageWork(
-            left=self._left_of(entries.values(), store, epoch),
+            left=left,
             videos=len(page.fresh),
             skipped=sum(entry.skipped for entry in entries.values()),
             failures=tuple(str(one.error) for one in fresh if one.error)
-            + tuple(line.error_message or "" for line in refused.values()),
+            + tuple(one.message for one in refused.values()),
         )
 
     def left(self, store: StorageBackend, epoch: int) -> RemainingWork:
@@ -188,12 +169,14 @@ class Backlog:
 
         Pipelines that completed or failed are left out.
         """
-        return self._left_of(self.entries.values(), store, epoch)
+        return self._left_of(self.entries.pages(unfinished=True), store, epoch)
 
-    def _left_of(self, entries: Iterable[VideoEntry], store: StorageBackend, epoch: int) -> RemainingWork:
-        open_keys = self._open_keys(
-            [entry for entry in entries if entry.readable and not entry.skipped], store
-        )
+    def _left_of(
+        self, pages: Iterable[Sequence[VideoEntry]], store: StorageBackend, epoch: int
+    ) -> RemainingWork:
+        open_keys = {
+            video_id: keys for page in pages for video_id, keys in self._open_keys(page, store).items()
+        }
         leased = store.lease(epoch, [key for keys in open_keys.values() for key in keys])
         leased_keys = {
             video_id: [key for key in keys if key in leased] for video_id, keys in open_keys.items()
@@ -205,34 +188,48 @@ class Backlog:
             elsewhere=elsewhere,
         )
 
-    def _open_keys(self, entries: Sequence[VideoEntry], store: ResultStore) -> dict[str, list[WorkKey]]:
+    def _open_keys(self, page: Sequence[VideoEntry], store: ResultStore) -> dict[str, list[WorkKey]]:
         """Keys that have not ended and do not wait for a person to release them."""
+        unfinished = [entry for entry in page if entry.readable and not entry.skipped]
+        jobs = _jobs_of(unfinished, store)
         return {
             entry.video_id: keys
-            for entry, job in _with_jobs(entries, store)
-            if job.control is None and (keys := [key for key in entry.keys if _is_open(job, key)])
+            for entry in unfinished
+            if (job := jobs.get(entry.job_id))
+            and job.control is None
+            and (keys := [key for key in entry.keys if _is_open(job, key)])
         }
 
-    def outcomes(self, store: ResultStore) -> tuple[VideoOutcome, ...]:
-        """The state of every video of the run, in the order they were found.
+    def outcomes(self, store: ResultStore) -> Sequence[VideoOutcome]:
+        """The state of every video of the run, in the order they were found; packed where they are many.
 
-        Videos that a stop left unprobed come last.
+        Videos that are left alone come after the others, and those that a stop left unprobed come last.
         """
+        return packed(chain(self._outcomes(store), self._refused_outcomes(), self._unprobed_outcomes()))
+
+    def _outcomes(self, store: ResultStore) -> Iterator[VideoOutcome]:
         since = self._request.since
-        known = tuple(
-            _outcome(entry, job, tuple(self._duplicates.get(entry.video_id, ())), since)
-            for entry, job in _with_jobs(list(self.entries.values()), store)
-        )
-        known += tuple(
-            replace(line, duplicates=tuple(self._duplicates.get(line.video_id, ())))
-            for line in self._refused.values()
-        )
-        known_paths = {path for outcome in known for path in (outcome.path, *outcome.duplicates)}
-        return known + tuple(
-            VideoOutcome("", path, "pending")
-            for path in map(storable, self._request.inputs)
-            if path not in known_paths
-        )
+        for page in self.entries.pages():
+            jobs = _jobs_of(page, store)
+            copies = self.entries.copies_of([entry.video_id for entry in page])
+            for entry in page:
+                if job := jobs.get(entry.job_id):
+                    yield _outcome(entry, job, copies.get(entry.video_id, ()), since)
+                else:  # somebody has erased the video
+                    yield VideoOutcome("", entry.path, "pending")
+
+    def _refused_outcomes(self) -> Iterator[VideoOutcome]:
+        for one in self.entries.refused():
+            copies = self.entries.copies_of([one.video_id]).get(one.video_id, ())
+            yield VideoOutcome(one.video_id, one.path, "failed", one.message, one.kind, duplicates=copies)
+
+    def _unprobed_outcomes(self) -> Iterator[VideoOutcome]:
+        inputs = self._request.inputs
+        if self.entries.paths >= len(inputs):
+            return
+        for start in range(0, len(inputs), ENTRIES_AT_ONCE):
+            paths = list(map(storable, inputs[start : start + ENTRIES_AT_ONCE]))
+            yield from (VideoOutcome("", path, "pending") for path in self.entries.unknown(paths))
 
     def _missing_work(
         self, open_keys: Mapping[str, Sequence[WorkKey]], videos: Mapping[str, Video], store: ResultStore
@@ -274,14 +271,13 @@ class Backlog:
         )
 
 
-def _with_jobs(entries: Sequence[VideoEntry], store: ResultStore) -> Iterator[tuple[VideoEntry, BatchJob]]:
-    """Entries with their jobs as stored, which are read in pages; entries without one are left out."""
-    for first in range(0, len(entries), JOBS_PER_QUERY):
-        page = entries[first : first + JOBS_PER_QUERY]
-        jobs = {job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in page])}
-        for entry in page:
-            if entry.job_id in jobs:
-                yield entry, jobs[entry.job_id]
+def _jobs_of(entries: Sequence[VideoEntry], store: ResultStore) -> dict[str, BatchJob]:
+    """The jobs of entries as stored, by id; an entry whose video was erased has none."""
+    jobs: dict[str, BatchJob] = {}
+    for first in range(0, len(entries), ENTRIES_AT_ONCE):
+        page = entries[first : first + ENTRIES_AT_ONCE]
+        jobs |= {job.job_id: job for job in store.jobs(job_ids=[entry.job_id for entry in page])}
+    return jobs
 
 
 def _entry(
@@ -300,21 +296,15 @@ def _entry(
     )
 
 
-def _refused_outcomes(page: Page, store: ResultStore) -> list[VideoOutcome]:
-    """Outcomes of videos that are left alone: complete results would be replaced, and nobody allowed it."""
+def _refused(page: Page, store: ResultStore) -> Iterator[RefusedVideo]:
+    """Videos that are left alone: complete results would be replaced, and nobody allowed it."""
     conflicts_of: dict[str, dict[WorkKey, tuple[WorkKey, ...]]] = {}
     paths = {one.video_id: one.path for one in page.fresh if one.video}
     for key, others in conflicts(store, {video_id: page.keys[video_id] for video_id in paths}).items():
         conflicts_of.setdefault(key.video_id, {})[key] = others
-    return [
-        _refused(video_id, paths[video_id], described(store, video_conflicts, page.job))
-        for video_id, video_conflicts in conflicts_of.items()
-    ]
-
-
-def _refused(video_id: str, path: str, would: Replacement) -> VideoOutcome:
-    error = WouldReplace(str(would))
-    return VideoOutcome(video_id, path, "failed", f"{path}: {error}", error.kind)
+    for video_id, video_conflicts in conflicts_of.items():
+        error = WouldReplace(str(described(store, video_conflicts, page.job)))
+        yield RefusedVideo(video_id, paths[video_id], f"{paths[video_id]}: {error}", error.kind)
 
 
 def _is_open(job: BatchJob, key: WorkKey) -> bool:

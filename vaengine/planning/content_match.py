@@ -74,7 +74,7 @@ def identified_in(
 ) -> IdentifiedVideo:
     """As `identified`, with what a store knows; `store` is None where there is none yet."""
     stored = store.fingerprints([one.video_id for one in probed]) if store else {}
-    taken = {**stored, **met}
+    taken = {**stored, **{one.video_id: met[one.video_id] for one in probed if one.video_id in met}}
     unknown = [one.fingerprint for one in probed if one.video and taken.get(one.video_id) != one.fingerprint]
     return identified(probed, taken, known_contents(store, unknown) if store and unknown else {}, met)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import heapq
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.stores.engines.address import without_password
+from schemas.json_pieces import json_pieces
 from schemas.media.video import is_named_after
 from schemas.work.job import BatchJob, BatchReport, VideoOutcome
 from schemas.work.retry import PERMANENT
@@ -91,14 +92,17 @@ def _is_silent(outcome: VideoOutcome) -> bool:
     return NO_SOUND_WARNING in (outcome.warning or "").split("; ")
 
 
-def shown_first(report: BatchReport) -> list[VideoOutcome]:
-    """Outcomes in the order of the table: failed, pending, completed, up to date; warnings first in each."""
-    return sorted(report.outcomes, key=lambda outcome: (ORDER.index(outcome.outcome), not _warning(outcome)))
+def shown_first(outcomes: Iterable[VideoOutcome], most: int) -> list[VideoOutcome]:
+    """The first outcomes in the order of the table: failed, pending, completed, up to date.
+
+    Those with a warning are the first of each.
+    """
+    return heapq.nsmallest(most, outcomes, lambda one: (ORDER.index(one.outcome), not _warning(one)))
 
 
 def outcome_table(report: BatchReport, found: Mapping[str, FoundCounts] | None = None) -> Table:
     """The table of a report with up to `ROWS` videos; `found` has the counts by video id."""
-    first = shown_first(report)[:ROWS]
+    first = shown_first(report.outcomes, ROWS)
     counts = found or {}
     rows = tuple(
         (
@@ -172,9 +176,9 @@ def is_worth_resuming(report: BatchReport) -> bool:
 
 def _pictures(report: BatchReport, request: RunRequest, found: Mapping[str, FoundCounts]) -> list[str]:
     """Commands that draw the first completed video; a file of sound alone can be plotted only."""
-    first = next((outcome for outcome in shown_first(report) if outcome.outcome == "completed"), None)
-    if first is None:
+    if not report.completed:
         return []
+    (first,) = shown_first((one for one in report.outcomes if one.outcome == "completed"), 1)
     video = f"{shlex.quote(shown_path(first.path))} {_store_option(request)}"
     render = [f"vaengine render {video}"] if found.get(first.video_id, FoundCounts()).has_pictures else []
     return [*render, f"vaengine plot {video}"]
@@ -260,8 +264,8 @@ def report_path(out: Path, batch_id: str) -> Path:
 
 
 def report_data(report: BatchReport, presets: Mapping[str, str]) -> dict[str, Any]:
-    """The values of a report file: the counts, then every video."""
-    videos = [asdict(outcome) for outcome in report.outcomes]
+    """The values of a report file: the counts, then every video as it is read."""
+    videos = map(asdict, report.outcomes)
     return {**totals(report), "written_at": timestamp(), "presets": dict(presets), "videos": videos}
 
 
@@ -276,11 +280,10 @@ def write_report(report: BatchReport, out: Path, presets: Mapping[str, str]) -> 
     return path
 
 
-def report_bytes(report: BatchReport, presets: Mapping[str, str]) -> bytes:
-    """The report as JSON."""
-    return json.dumps(report_data(report, presets), indent=2, ensure_ascii=False).encode(
-        errors="backslashreplace"
-    )
+def report_bytes(report: BatchReport, presets: Mapping[str, str]) -> Iterator[bytes]:
+    """The report as JSON, in pieces."""
+    for piece in json_pieces(report_data(report, presets), ensure_ascii=False):
+        yield piece.encode(errors="backslashreplace")
 
 
 def plan_lines(plan: PlanSummary) -> list[str]:

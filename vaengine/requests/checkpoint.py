@@ -6,12 +6,15 @@ Progress always comes from the store itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.errors import NotFound, UsageError
+from schemas.json_pieces import json_pieces
+from schemas.packed import packed
 
 if TYPE_CHECKING:
     from vaengine.requests.request import RunRequest
@@ -30,7 +33,7 @@ class Checkpoint:
 
     batch_id: str
     store_url: str
-    inputs: tuple[str, ...]
+    inputs: Sequence[str]
     out: str
     pipelines: tuple[str, ...]
     config: Mapping[str, Any]
@@ -44,7 +47,8 @@ class Checkpoint:
     others: tuple[Checkpoint, ...] = ()
 
     def __post_init__(self) -> None:
-        texts = (self.batch_id, self.store_url, self.out, self.cluster, *self.inputs, *self.pipelines)
+        named = (self.batch_id, self.store_url, self.out, self.cluster)
+        texts = chain(named, self.inputs, self.pipelines)
         if not all(isinstance(text, str) for text in texts) or not (
             self.batch_id and self.inputs and self.pipelines
         ):
@@ -123,7 +127,7 @@ class Checkpoint:
         return cls(
             **{
                 **values,
-                "inputs": tuple(values["inputs"]),
+                "inputs": packed(values["inputs"]),
                 "pipelines": tuple(values["pipelines"]),
                 "others": others,
             }
@@ -151,7 +155,7 @@ class Checkpoint:
         path = path_in(out, self.batch_id)
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps(self.to_data(), indent=2).encode())
+        write_atomic(path, (piece.encode() for piece in json_pieces(self.to_data())))
         return path
 
     @classmethod

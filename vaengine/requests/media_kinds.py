@@ -44,21 +44,24 @@ _SIGNATURES: Final = re.compile(
 )
 
 
-def suffix_of(path: PurePath) -> str:
-    """The extension in lower case with its dot.
+def suffix_of(path: str | PurePath) -> str:
+    """The extension in lower case with its dot, as `PurePath.suffix` has it; empty for none.
 
     Blanks that some recorders and copies leave at the end of a name are removed first.
     """
-    return PurePath(path.name.rstrip()).suffix.lower()
+    text = str(path).rstrip()
+    dot = text.rfind(".")
+    suffix = text[dot:].lower() if dot > 0 and text[dot - 1] != "/" else ""
+    return suffix if len(suffix) > 1 and "/" not in suffix else ""
 
 
-def is_video_name(path: Path) -> bool:
+def is_video_name(path: str | Path) -> bool:
     """Whether a file is a video by its name; a text file with a shared extension is not."""
     suffix = suffix_of(path)
     return suffix in VIDEO_SUFFIXES and not (suffix in SHARED_WITH_TEXT and is_text(path))
 
 
-def is_media(path: Path) -> bool:
+def is_media(path: str | Path) -> bool:
     """Whether a file is a video or sound, by its name or else by its first bytes; still pictures are not."""
     return is_video_name(path) or suffix_of(path) in SOUND_SUFFIXES or begins_like_media(head_of(path))
 
@@ -74,7 +77,7 @@ def begins_like_media(head: bytes) -> bool:
     return _SIGNATURES.match(head) is not None
 
 
-def is_text(path: Path) -> bool:
+def is_text(path: str | Path) -> bool:
     """Whether the first bytes are printable ASCII or UTF-8."""
     head = head_of(path)
     return bool(head) and all(byte >= 0x20 or byte in b"\t\n\r\f" for byte in head)
@@ -85,10 +88,10 @@ def is_system_folder(name: str) -> bool:
     return name.lower() in SYSTEM_FOLDERS or name.lower().startswith(".trash")
 
 
-def head_of(path: Path) -> bytes:
+def head_of(path: str | Path) -> bytes:
     """The first bytes of a file; empty for one that cannot be read, which whoever opens it will report."""
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             return file.read(HEAD_BYTES)
     except OSError:
         return b""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import PurePath
 
 from actors.sources.file_system import require_readable_url
 from actors.sources.listing import is_pattern, is_prefix, objects_below, objects_matching
@@ -22,7 +21,7 @@ def urls_of(url: str, *, takes: Callable[[str], bool], left_alone: Note) -> Iter
     require_readable_url(url)
     if is_pattern(url):
         yield from _selected(iter(objects_matching(url)), takes, left_alone)
-    elif suffix_of(PurePath(name_of(url))) not in VIDEO_SUFFIXES | SOUND_SUFFIXES and is_prefix(url):
+    elif suffix_of(name_of(url)) not in VIDEO_SUFFIXES | SOUND_SUFFIXES and is_prefix(url):
         yield from _selected(objects_below(url), takes, left_alone)
     else:
         yield url

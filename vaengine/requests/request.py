@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from schemas.errors import UsageError
+from schemas.packed import packed
 from schemas.settings.settings import Settings
 from vaengine.requests.replacement import Replace
 
@@ -20,7 +22,7 @@ class RunRequest:
     Paths are absolute, names of pipelines are full, and presets are applied to `settings`.
     """
 
-    inputs: tuple[str, ...]  # files, absolute, in order, each once
+    inputs: Sequence[str]  # files, absolute, in order, each once; a tuple, or packed if they are many
     pipelines: tuple[str, ...]
     settings: Settings
     out: Path
@@ -46,12 +48,11 @@ class RunRequest:
     part: tuple[int, int] = (1, 1)  # which run of the batch this is, of how many
 
     @property
-    def batch_inputs(self) -> tuple[str, ...]:
+    def batch_inputs(self) -> Sequence[str]:
         """Inputs of the whole batch, each once."""
         own = self.inputs[: self.limit]
-        return tuple(
-            dict.fromkeys([*own, *(path for other in self.others for path in other.inputs[: other.limit])])
-        )
+        others = [other.inputs[: other.limit] for other in self.others]
+        return packed(dict.fromkeys(chain(own, *others))) if others else own
 
     def __post_init__(self) -> None:
         if self.replace and self.keep_runs:

@@ -32,12 +32,8 @@ class JobControlHandler:
 
         The store refuses chunks of cancelled jobs that are still in work.
         """
-        videos = (
-            {entry.job_id: entry.video_id for entry in self._backlog.entries.values()} if controls else {}
-        )
-        control_by_video = {
-            videos[job_id]: control for job_id, control in controls.items() if job_id in videos
-        }
+        videos = self._backlog.entries.of_jobs(controls) if controls else {}
+        control_by_video = {video_id: controls[job_id] for job_id, video_id in videos.items()}
         for video_id, control in control_by_video.items():
             if control is Control.CANCEL and video_id not in self._cancelled:
                 self._cancel(video_id, actor_group, epoch)

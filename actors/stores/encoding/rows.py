@@ -6,10 +6,11 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, fields, replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from schemas.work.run import RunInfo, StoredBatch
 Row = dict[str, Any]
 Stored = Mapping[Any, Any]  # a row of a table, or an object from a file
 
+INPUTS_AT_ONCE: Final = 1_000
 _INDEX_HEADER: Final = struct.Struct("<qq?q")  # frames, keyframes, exact, missing
 # The fields of a video in column `details`, beside those that `_details` adds.
 _DETAIL_FIELDS: Final = ("mirrored", "track", "notes", "file_notes")
@@ -226,13 +228,20 @@ def run_row(run: RunInfo, epoch: int, started_at: str) -> Row:
         "host": run.host,
         "pid": run.pid,
         "config": canonical_json(run.config),
-        "inputs": json.dumps([storable(path) for path in run.inputs]),
+        "inputs": _json_list(run.inputs),
         "started_at": started_at,
         "ended_at": None,
         "outcome": None,
         "heartbeat_at": started_at,
         "progress": None,
     }
+
+
+def _json_list(texts: Sequence[str]) -> str:
+    """A JSON list, made from a thousand texts at a time: a run may have a million inputs."""
+    pages = (texts[start : start + INPUTS_AT_ONCE] for start in range(0, len(texts), INPUTS_AT_ONCE))
+    parts = [json.dumps([storable(text) for text in page])[1:-1] for page in pages]
+    return "".join(["[", *islice(chain.from_iterable((", ", part) for part in parts), 1, None), "]"])
 
 
 def batch_from(row: Stored, *, alive: bool) -> StoredBatch:
