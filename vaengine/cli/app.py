@@ -22,6 +22,7 @@ from vaengine.cli.administration.migrate import migrate
 from vaengine.cli.administration.models import models_app
 from vaengine.cli.help_sections import CommandSections
 from vaengine.cli.results.identities import identities_app
+from vaengine.cli.results.import_command import import_annotations
 from vaengine.cli.results.person import person_app
 from vaengine.cli.results.query import facets, query
 from vaengine.cli.results.render import plot, render
@@ -99,6 +100,7 @@ for command in (
     plot,
 ):
     app.command()(command)
+app.command("import")(import_annotations)  # no name of a function
 
 
 def main() -> None:
