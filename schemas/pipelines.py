@@ -44,22 +44,24 @@ def short_name_of(pipeline: str) -> str:
 # Rows that people made lie beside those of the machine, as results of a pipeline of their own.
 
 Source: TypeAlias = Literal["machine", "human"]
-_HUMAN: Final = "_human"
+# Who answers a query; `corrected` is people where they annotated a video, and the machine elsewhere.
+AnsweredBy: TypeAlias = Literal["machine", "human", "corrected"]
+HUMAN_SUFFIX: Final = "_human"
 
 
 def of_human(pipeline: str) -> str:
     """The pipeline of rows that people made of what this pipeline finds: `person_tracking_human`."""
-    return pipeline if is_human(pipeline) else pipeline + _HUMAN
+    return pipeline if is_human(pipeline) else pipeline + HUMAN_SUFFIX
 
 
 def of_machine(pipeline: str) -> str:
     """The pipeline that finds by model what people made: the reverse of `of_human`."""
-    return pipeline.removesuffix(_HUMAN)
+    return pipeline.removesuffix(HUMAN_SUFFIX)
 
 
 def is_human(pipeline: str) -> bool:
     """Whether a pipeline's rows were made by people."""
-    return pipeline.endswith(_HUMAN)
+    return pipeline.endswith(HUMAN_SUFFIX)
 
 
 def source_of(pipeline: str) -> Source:
@@ -67,9 +69,10 @@ def source_of(pipeline: str) -> Source:
     return "human" if is_human(pipeline) else "machine"
 
 
-def of_source(pipeline: str, source: Source) -> str:
-    """The pipeline of the rows of a source."""
-    return of_human(pipeline) if source == "human" else of_machine(pipeline)
+def pipelines_of(pipeline: str, answered_by: AnsweredBy) -> tuple[str, ...]:
+    """The pipelines whose results answer for this one, the first that has a result of a video first."""
+    machine, human = of_machine(pipeline), of_human(pipeline)
+    return {"machine": (machine,), "human": (human,), "corrected": (human, machine)}[answered_by]
 
 
 def order_of(pipeline: str) -> tuple[int, str]:
