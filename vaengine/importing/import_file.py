@@ -181,7 +181,7 @@ def _jobs_of(store: StorageBackend, imported: ImportedVideo, request: ImportRequ
 def _rows(one: _Matched, request: ImportRequest) -> ImportedRows:
     frames = VideoFrames(str(request.path), one.imported, one.video, request.fps)
     rows = rows_of(one.imported, one.video.video_id, frames, request.labels, request.annotator)
-    if not rows.rows:
+    if rows.left_out and not rows.counts:
         labels = ", ".join(sorted(rows.left_out))
         first = min(rows.left_out)
         raise UsageError(
