@@ -225,7 +225,7 @@ def test_two_annotators_are_compared(store: StorageBackend, tmp_path: Path) -> N
     lines = compare(store, "human:Bö", "human:Cé").total
     found = next(one.boxes for one in lines if one.boxes)
     assert (found.boxes_a, found.boxes_b, found.matched) == (6, 3, 3)
-    with pytest.raises(UsageError, match="no complete result is 'human:Dü': there are .*human:Bö"):
+    with pytest.raises(UsageError, match=r"no complete result is 'human:Dü': there are .*human:Bö"):
         compare(store, "human:Dü", "machine")
 
 

@@ -128,7 +128,8 @@ def eaf(tiers: str, slots: Sequence[int], media: str = "garden.mp4", origin: int
  xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
  xsi:noNamespaceSchemaLocation="http://www.mpi.nl/tools/elan/EAFv3.0.xsd">
  <HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">
-  <MEDIA_DESCRIPTOR MEDIA_URL="file:///videos/{media}" MIME_TYPE="video/mp4" RELATIVE_MEDIA_URL="./{media}"{offset}/>
+  <MEDIA_DESCRIPTOR MEDIA_URL="file:///videos/{media}" MIME_TYPE="video/mp4"
+   RELATIVE_MEDIA_URL="./{media}"{offset}/>
  </HEADER>
  <TIME_ORDER>{times}</TIME_ORDER>
  {tiers}

@@ -53,7 +53,7 @@ def test_what_is_of_no_format_is_refused(text: str) -> None:
 
 
 def test_an_unknown_format_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(UsageError, match="unknown format 'xlsx'.*cvat"):
+    with pytest.raises(UsageError, match=r"unknown format 'xlsx'.*cvat"):
         read(EXAMPLES["cvat"], "xlsx")
 
 
@@ -188,7 +188,7 @@ def test_boris_pairs_starts_and_stops_by_subject_and_behavior() -> None:
 
 
 def test_a_state_of_boris_that_never_stops_is_refused() -> None:
-    with pytest.raises(UnreadableImport, match="'grooming' of Ána at 0.500 s never stops"):
+    with pytest.raises(UnreadableImport, match=r"'grooming' of Ána at 0.500 s never stops"):
         read(files.boris([[0.5, "Ána", "grooming", "", ""]]))
 
 
