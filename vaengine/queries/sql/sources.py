@@ -73,7 +73,7 @@ def is_of(source: AnsweredBy) -> ColumnElement[bool]:
 
 def machine_name() -> ColumnElement[str]:
     """The name of the machine's pipeline that a row of `pipelines` answers for."""
-    return func.replace(tables.pipelines.c.name, HUMAN_SUFFIX, "")
+    return func.replace(tables.pipelines.c.name, constant(HUMAN_SUFFIX), constant(""))
 
 
 @cache
