@@ -12,13 +12,11 @@ class UnreadableImport(UsageError):
 
 
 class WrongFrameRate(UsageError):
-    """A file counts frames in another rate than its video has. Values: path, its rate, the video, its
-    rate, what follows from it.
-    """
+    """A file counts frames in another rate than its video has. Values: path, both rates, what follows."""
 
     template = (
-        "{0} counts {1} frames a second, but {2} has {3}: {4}; set the rate in the tool, or give "
-        "--fps to say in which rate the file counts; nothing was imported"
+        "{0} counts {1}: {2}; set the rate in the tool, or give --fps to say in which rate the file counts; "
+        "nothing was imported"
     )
 
 

@@ -109,7 +109,8 @@ class VideoFrames:
     def _wrong_rate(self, rate: float, frame: int) -> WrongFrameRate:
         shown = self.start_s(min(frame, len(self.times_s) - 1)) if len(self.times_s) else 0.0
         what = f"frame {frame} would be at {frame / rate:.3f} s, and is shown at {shown:.3f} s"
-        return WrongFrameRate(self._file, f"{rate:.6g}", self._video.path, self._video_rate(), what)
+        rates = f"{rate:.6g} frames a second, but {self._video.path} has {self._video_rate()}"
+        return WrongFrameRate(self._file, rates, what)
 
     # Lengths and frames.
 

@@ -112,7 +112,11 @@ def erasure_of(person: PersonIn, jobs: Sequence[BatchJob], rows_of: RowsOf) -> E
         person.video_id,
         labels,
         tuple(unfinished),
-        tuple(key for key in complete if key not in labels and _tells_apart(rows_of(key), kinds)),
+        tuple(
+            key
+            for key in complete
+            if key not in labels and (not is_human(key.pipeline) or _tells_apart(rows_of(key), kinds))
+        ),
     )
 
 
