@@ -138,6 +138,14 @@ def test_a_migration_carries_imports(store: StorageBackend, tmp_path: Path, to: 
         assert not imported(moved, tmp_path, CORRECTED).is_new
 
 
+def test_the_job_that_people_see_stays_the_machines(url: str, store: StorageBackend, tmp_path: Path) -> None:
+    imported(store, tmp_path, CORRECTED)
+    if url.startswith("files:"):
+        view = Path(url.removeprefix("files:")) / CLIP.video_id / "job_metadata.json"
+        assert HUMAN not in view.read_text(encoding="utf-8")
+    assert len(store.jobs_of([CLIP.video_id])) == 2
+
+
 def test_the_same_file_again_changes_nothing(store: StorageBackend, tmp_path: Path) -> None:
     first = imported(store, tmp_path, CORRECTED)
     before, people = digest(store), store.people()
