@@ -126,7 +126,9 @@ def test_compare_tells_what_was_corrected(store: StorageBackend, tmp_path: Path)
         machine_again(store)
 
 
-@pytest.mark.parametrize("to", STORES)
+@pytest.mark.parametrize(
+    "to", ["sqlite", *(pytest.param(name, marks=pytest.mark.long) for name in STORES if name != "sqlite")]
+)
 def test_a_migration_carries_imports(store: StorageBackend, tmp_path: Path, to: str) -> None:
     imported(store, tmp_path, CORRECTED)
     target = STORES[to](tmp_path / "moved")
