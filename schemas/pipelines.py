@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from schemas.errors import UnknownPipeline
 
@@ -11,6 +11,8 @@ SCENE: Final = "scene_detection"
 PERSON: Final = "person_tracking"
 FACE: Final = "face_analysis"
 AUDIO: Final = "audio_processing"
+
+BEHAVIOR: Final = "behavior"  # What only people annotate; no model finds it.
 
 SHORT_NAMES: Final = {"scene": SCENE, "person": PERSON, "face": FACE, "audio": AUDIO}
 AVAILABLE: Final = (SCENE, PERSON, FACE, AUDIO)
@@ -33,9 +35,47 @@ def pipeline_named(name: str) -> str:
 
 def short_name_of(pipeline: str) -> str:
     """The short name that people type: `person` for `person_tracking`; an unknown pipeline's own name."""
-    return next((short for short, full in SHORT_NAMES.items() if full == pipeline), pipeline)
+    short = next((short for short, full in SHORT_NAMES.items() if full == of_machine(pipeline)), None)
+    if short is None:
+        return pipeline
+    return f"human {short}" if is_human(pipeline) else short
+
+
+# Rows that people made lie beside those of the machine, as results of a pipeline of their own.
+
+Source: TypeAlias = Literal["machine", "human"]
+# Who answers a query; `corrected` is people where they annotated a video, and the machine elsewhere.
+AnsweredBy: TypeAlias = Literal["machine", "human", "corrected"]
+HUMAN_SUFFIX: Final = "_human"
+
+
+def of_human(pipeline: str) -> str:
+    """The pipeline of rows that people made of what this pipeline finds: `person_tracking_human`."""
+    return pipeline if is_human(pipeline) else pipeline + HUMAN_SUFFIX
+
+
+def of_machine(pipeline: str) -> str:
+    """The pipeline that finds by model what people made: the reverse of `of_human`."""
+    return pipeline.removesuffix(HUMAN_SUFFIX)
+
+
+def is_human(pipeline: str) -> bool:
+    """Whether a pipeline's rows were made by people."""
+    return pipeline.endswith(HUMAN_SUFFIX)
+
+
+def source_of(pipeline: str) -> Source:
+    """Who made the rows of a pipeline."""
+    return "human" if is_human(pipeline) else "machine"
+
+
+def pipelines_of(pipeline: str, answered_by: AnsweredBy) -> tuple[str, ...]:
+    """The pipelines whose results answer for this one, the first that has a result of a video first."""
+    machine, human = of_machine(pipeline), of_human(pipeline)
+    return {"machine": (machine,), "human": (human,), "corrected": (human, machine)}[answered_by]
 
 
 def order_of(pipeline: str) -> tuple[int, str]:
     """Sorting key of pipelines: scenes, persons, faces, sound, then unknown pipelines by name."""
-    return (AVAILABLE.index(pipeline) if pipeline in AVAILABLE else len(AVAILABLE), pipeline)
+    found = of_machine(pipeline)
+    return (AVAILABLE.index(found) if found in AVAILABLE else len(AVAILABLE), pipeline)

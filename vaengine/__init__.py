@@ -41,6 +41,8 @@ _HOMES = {
     "WouldReplace": "schemas.errors",
     "open_store": "actors.stores",
     "query": "vaengine.api.query",
+    "compare": "vaengine.api.comparison",
+    "import_annotations": "vaengine.api.importing",
     "find": "vaengine.queries.language.builder",
 }
 
@@ -67,7 +69,9 @@ if TYPE_CHECKING:
     from vaengine.api.annotate import annotate_all as annotate_all
     from vaengine.api.annotate import load_annotations as load_annotations
     from vaengine.api.batch import Batch as Batch
+    from vaengine.api.comparison import compare as compare
     from vaengine.api.failure_recovery import FailureRecovery as FailureRecovery
+    from vaengine.api.importing import import_annotations as import_annotations
     from vaengine.api.orchestrator import BatchOrchestrator as BatchOrchestrator
     from vaengine.api.progress_tracker import ProgressTracker as ProgressTracker
     from vaengine.api.query import query as query

@@ -16,6 +16,7 @@ from schemas.annotations.words import WordSearch
 from schemas.errors import DiskFull, StoreFailed
 from schemas.media.video import Video
 from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.imports import HumanResults, NamingEdits
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
 from schemas.work.attempt import Attempt, PipelineStart
@@ -321,6 +322,12 @@ class StoreClient(StorageBackend):
 
     def set_meta(self, epoch: int, name: str, value: str) -> None:
         self._call("set_meta", epoch, name, value)
+
+    def add_human_results(
+        self, imports: Sequence[HumanResults], naming: NamingEdits | None = None
+    ) -> frozenset[str]:
+        value: frozenset[str] = self._call("add_human_results", imports, naming)
+        return value
 
     def stock(self) -> Stock:
         value: Stock = self._call("stock")

@@ -23,6 +23,7 @@ SPEAKER: Final = "speaker"
 AUDIO_EVENT: Final = "audio_event"
 VOICE_ACTIVITY: Final = "voice_activity"
 LOUDNESS: Final = "loudness"
+BEHAVIOR_TYPE: Final = "behavior"
 
 
 @dataclass(frozen=True, slots=True)

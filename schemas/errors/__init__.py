@@ -6,6 +6,7 @@ from schemas.errors.base import (
     UsageError,
     VaengineError,
 )
+from schemas.errors.imports import UnreadableImport, WrongFrameRate, WrongVideo
 from schemas.errors.models import (
     DamagedWeights,
     DownloadFailed,
@@ -176,6 +177,7 @@ __all__ = [
     "UnknownScheme",
     "UnknownSetting",
     "Unreadable",
+    "UnreadableImport",
     "UnsafePickle",
     "Unstorable",
     "UnsuitablePack",
@@ -188,4 +190,6 @@ __all__ = [
     "WouldReplace",
     "WrongDigest",
     "WrongDownload",
+    "WrongFrameRate",
+    "WrongVideo",
 ]

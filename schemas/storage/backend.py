@@ -15,6 +15,7 @@ from schemas.annotations.annotation import FACE_DETECTION, Annotation
 from schemas.annotations.words import WordSearch
 from schemas.media.frames import Floats32
 from schemas.media.video import Video
+from schemas.storage.imports import ImportStore
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import RetentionStore
 from schemas.work.attempt import Attempt, PipelineStart
@@ -502,7 +503,7 @@ class PeopleStore(Store):
 
 
 class StorageBackend(
-    ResultStore, RunStore, JobControls, IdentityStore, PeopleStore, QueryStore, RetentionStore
+    ResultStore, RunStore, JobControls, IdentityStore, PeopleStore, QueryStore, ImportStore, RetentionStore
 ):
     """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
 

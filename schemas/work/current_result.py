@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
+from schemas.pipelines import is_human
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 
 JobResult: TypeAlias = tuple[BatchJob, PipelineResult]  # a job, and one of its results
@@ -36,6 +37,16 @@ def complete_results(jobs: Iterable[BatchJob]) -> dict[tuple[str, str], JobResul
     """The current results that are complete."""
     current = current_results(jobs).items()
     return {name: (job, result) for name, (job, result) in current if result.status is JobStatus.COMPLETED}
+
+
+def newest_job(jobs: Iterable[BatchJob]) -> BatchJob | None:
+    """The job that is shown for a video: the machine's newest, or the newest import where it has none."""
+
+    def rank(job: BatchJob) -> tuple[bool, datetime, str]:
+        is_import = bool(job.pipeline_results) and all(map(is_human, job.pipeline_results))
+        return not is_import, job.created_at, job.job_id
+
+    return max(jobs, key=rank, default=None)
 
 
 def _rank(job_result: JobResult) -> tuple[bool, datetime, datetime, str]:

@@ -92,16 +92,16 @@ def answers_of(
     store: StorageBackend, asked: Query, timeout_s: float = TIMEOUT_S, *, title: str | None = None
 ) -> Moments:
     """One page of the answers of a store, in which persons have names and faces are compared."""
-    with collection_of(store, timeout_s) as collection:
-        found = answered(asked, collection, NamedPeople(store), Likeness(store))
+    with collection_of(store, timeout_s, asked.source) as collection:
+        found = answered(asked, collection, NamedPeople(store, asked.source), Likeness(store))
     facts = (found.matches, found.query, found.analysed, found.notes, found.next_page)
     return Moments(*facts, store.connection_url, query_text(asked) if title is None else title)
 
 
 def explanation_of(store: StorageBackend, asked: Query, timeout_s: float = TIMEOUT_S) -> Explanation:
     """Why a query finds what it finds in a store."""
-    with collection_of(store, timeout_s) as collection:
-        return explained(asked, collection, NamedPeople(store), Likeness(store))
+    with collection_of(store, timeout_s, asked.source) as collection:
+        return explained(asked, collection, NamedPeople(store, asked.source), Likeness(store))
 
 
 def _plain(question: Question) -> Query | None:

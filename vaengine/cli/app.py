@@ -21,7 +21,9 @@ from vaengine.cli.administration.doctor import doctor
 from vaengine.cli.administration.migrate import migrate
 from vaengine.cli.administration.models import models_app
 from vaengine.cli.help_sections import CommandSections
+from vaengine.cli.results.compare import compare
 from vaengine.cli.results.identities import identities_app
+from vaengine.cli.results.import_command import import_annotations
 from vaengine.cli.results.person import person_app
 from vaengine.cli.results.query import facets, query
 from vaengine.cli.results.render import plot, render
@@ -97,8 +99,10 @@ for command in (
     migrate,
     render,
     plot,
+    compare,
 ):
     app.command()(command)
+app.command("import")(import_annotations)  # no name of a function
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from actors.stores.encoding.documents import job_object, pipeline_bytes, sidecar
 from schemas.annotations.coco import TAIL_BYTES, files_of, generation_of
 from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
-from schemas.work.current_result import current_results
+from schemas.work.current_result import current_results, newest_job
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from vaengine.execution.result_files import ResultFiles, files_in
 
@@ -49,7 +49,7 @@ def project_job(store: ResultStore, job: BatchJob, out: Path | str) -> int:
         if result.pipeline in job.pipeline_results
     ]
     written = sum(_project_pipeline(store, owner, result, files) for owner, result in current)
-    newest = max(jobs, key=lambda job: (job.created_at, job.job_id), default=job)
+    newest = newest_job(jobs) or job
     _write_changed(files, "job_metadata.json", job_object(newest))
     _write_changed(files, "batch_summary.json", summary_object(newest))
     return written

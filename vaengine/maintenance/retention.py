@@ -16,9 +16,11 @@ from actors.stores.rules.erasure_text import files_in
 from actors.stores.rules.pruning import ended_at, pruning_of
 from actors.stores.rules.states import now
 from schemas.errors import NotFound, UsageError
+from schemas.pipelines import is_human
 from schemas.storage.backend import ResultStore, StorageBackend, Store
 from schemas.storage.people import PIPELINE_OF, kind_of_label
 from schemas.storage.retention import Criteria, PersonIn, Pruning, Removed, RetentionStore
+from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus
 from vaengine.console.output import Table
 from vaengine.console.units import bytes_in, counted, duration_of, size
@@ -202,8 +204,8 @@ def resolve_erasure(store: StorageBackend, named: str) -> ErasureReport:
         return ErasureReport(named, video_id=jobs_of(store, named)[0].video_id)
     _require_no_video(store, named, person.person_id)
     resolved = known.of(person)
-    persons = [*_persons_of(resolved), *_older_persons_of(known, resolved)]
     names = known.people.names_of(known.log, person.person_id)
+    persons = [*_persons_of(resolved), *_older_persons_of(known, resolved), *_named_by_people(store, names)]
     return ErasureReport(named, persons=tuple(persons), resolved=resolved, names=names)
 
 
@@ -219,6 +221,21 @@ def _older_persons_of(known: EntityResolution, resolved: ResolvedPerson) -> Iter
     for reference in (known.log.references[one] for one in resolved.person.references):
         if known.config_hash(reference.video_id, reference.pipeline) != reference.config_hash:
             yield PersonIn(reference.video_id, reference.label, reference.config_hash)
+
+
+def _named_by_people(store: StorageBackend, names: Iterable[str]) -> Iterator[PersonIn]:
+    """Whom people called by one of these names in what they annotated."""
+    folded = {name.casefold() for name in names}
+    found: dict[PersonIn, None] = {}
+    for job in store.jobs():
+        for name, result in job.pipeline_results.items():
+            rows = (
+                store.annotations(WorkKey(job.video_id, name, result.config_hash)) if is_human(name) else ()
+            )
+            for row in (one for one in rows if str(one.attributes.get("name", "")).casefold() in folded):
+                labels = filter(None, (row.person_id, row.face_id, row.speaker_id))
+                found |= dict.fromkeys(PersonIn(job.video_id, label, result.config_hash) for label in labels)
+    yield from found
 
 
 def _require_no_video(store: StorageBackend, named: str, person_id: str) -> None:

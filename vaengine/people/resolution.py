@@ -18,7 +18,7 @@ from typing import Final
 
 from actors.stores.rules.people import NamedPerson, people_of
 from schemas.errors import NotFound
-from schemas.pipelines import FACE
+from schemas.pipelines import FACE, AnsweredBy
 from schemas.storage.backend import Identity, StorageBackend
 from schemas.storage.people import PIPELINE_OF, kind_of_label
 from vaengine.people.claims import Claims, How, Unmatched
@@ -66,10 +66,12 @@ def resolve(store: StorageBackend, name: str) -> ResolvedPerson:
 
 
 class EntityResolution:
-    """Who is who in a store, read once; everything of a person is looked up when it is asked for."""
+    """Who is who in the results of a source, read once; everything of a person is looked up when it is asked
+    for.
+    """
 
-    def __init__(self, store: StorageBackend) -> None:
-        self._store = store
+    def __init__(self, store: StorageBackend, source: AnsweredBy = "machine") -> None:
+        self._store, self._source = store, source
         self.log = store.people()
         self.people = people_of(self.log)
 
@@ -150,7 +152,7 @@ class EntityResolution:
             if any(face.video_id in claimed for face in members)
             for face in members
         }
-        return StoredLabels(self._store, claimed | related)
+        return StoredLabels(self._store, claimed | related, self._source)
 
     # By identities and links.
 

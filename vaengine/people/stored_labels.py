@@ -8,7 +8,7 @@ from functools import cached_property
 
 from actors.stores.rules.person_matching import Candidate, candidates_of
 from actors.stores.rules.states import keys_of
-from schemas.pipelines import FACE, PERSON
+from schemas.pipelines import FACE, PERSON, AnsweredBy, pipelines_of
 from schemas.storage.backend import ResultStore
 from schemas.storage.people import PIPELINE_OF
 from schemas.work.chunk import WorkKey
@@ -21,8 +21,8 @@ LabelIn = tuple[str, str]  # video id and label
 class StoredLabels:
     """The current complete results of some videos, and the labels in them."""
 
-    def __init__(self, store: ResultStore, video_ids: Iterable[str]) -> None:
-        self._store, self._video_ids = store, sorted(set(video_ids))
+    def __init__(self, store: ResultStore, video_ids: Iterable[str], source: AnsweredBy = "machine") -> None:
+        self._store, self._video_ids, self._source = store, sorted(set(video_ids)), source
         self._candidates: dict[tuple[str, str], list[Candidate]] = {}
         self._faces_of_tracks: dict[str, dict[str, str]] = {}  # by video and track
 
@@ -35,14 +35,15 @@ class StoredLabels:
         return complete_results(self._jobs)
 
     def result(self, video_id: str, pipeline: str) -> PipelineResult | None:
-        """The current result of a pipeline, if it is complete."""
-        found = self._results.get((video_id, pipeline))
-        return found[1] if found else None
+        """The current result that answers for a pipeline, if it is complete."""
+        names = pipelines_of(pipeline, self._source)
+        found = (self._results[video_id, name] for name in names if (video_id, name) in self._results)
+        return next((result for _, result in found), None)
 
     def key(self, video_id: str, pipeline: str) -> WorkKey | None:
         """The work key of the current result."""
         result = self.result(video_id, pipeline)
-        return WorkKey(video_id, pipeline, result.config_hash) if result else None
+        return WorkKey(video_id, result.pipeline, result.config_hash) if result else None
 
     def candidates(self, video_id: str, kind: str) -> list[Candidate]:
         """The labels of one kind (`person`, `face` or `speaker`) in a video; none without a result."""

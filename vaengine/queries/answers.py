@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from schemas.annotations.annotation import Annotation
 from schemas.errors import UsageError
-from schemas.pipelines import short_name_of
+from schemas.pipelines import AnsweredBy, short_name_of
 from vaengine.queries.collection import Collection, Position, Row
 from vaengine.queries.language.document import Count, Coverage, Duration, Mean, Measure, Query
 from vaengine.queries.language.parsing import to_json
@@ -78,8 +78,10 @@ class Answers:
 
 
 @contextmanager
-def collection_of(store: StorageBackend, timeout_s: float = TIMEOUT_S) -> Iterator[Collection]:
-    """The results of a store, in one snapshot where it is a database.
+def collection_of(
+    store: StorageBackend, timeout_s: float = TIMEOUT_S, source: AnsweredBy = "machine"
+) -> Iterator[Collection]:
+    """The results of a store by a source, in one snapshot where it is a database.
 
     Raises `QueryTimeout` where a statement takes longer than `timeout_s`, or the reading of files.
     """
@@ -87,12 +89,12 @@ def collection_of(store: StorageBackend, timeout_s: float = TIMEOUT_S) -> Iterat
     if reading is None:
         from vaengine.queries.files_collection import FilesCollection
 
-        yield FilesCollection(store, timeout_s)
+        yield FilesCollection(store, timeout_s, source)
         return
     from vaengine.queries.sql.collection import SqlCollection
 
     with reading(timeout_s) as connection:
-        yield SqlCollection(connection)
+        yield SqlCollection(connection, source)
 
 
 def answered(

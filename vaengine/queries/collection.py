@@ -6,18 +6,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection as Sized
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from schemas.annotations.annotation import Annotation
+from schemas.annotations.annotation import AUDIO_EVENT, BEHAVIOR_TYPE, Annotation
+from schemas.pipelines import AnsweredBy
 from schemas.storage.backend import Identity
 from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Member, Resolution
+
+LABELLED: Final = {AUDIO_EVENT: "sound", BEHAVIOR_TYPE: "behavior"}  # types of rows with labels, by facet
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
     """How many videos there are, and how many of them each pipeline has a complete result of.
 
-    `all_current`: every stored row is of the current complete result of its video and pipeline. `has_faces`:
+    `source` says whose results count. `all_current`: every stored row is of one that does. `has_faces`:
     there are identities by face, which join tracks of one person.
     """
 
@@ -25,6 +29,7 @@ class Contents:
     analysed: Mapping[str, int] = field(default_factory=dict)
     all_current: bool = True
     has_faces: bool = False
+    source: AnsweredBy = "machine"
 
     def has_all(self, pipelines: Sized[str]) -> bool:
         """Whether every video has a complete result of each of these pipelines."""

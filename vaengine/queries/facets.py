@@ -17,7 +17,7 @@ from vaengine.queries.resolve import People
 if TYPE_CHECKING:
     from schemas.storage.backend import StorageBackend
 
-ORDER: Final = ("kind", "sound", "person", "identity", "preset")
+ORDER: Final = ("kind", "sound", "behavior", "person", "identity", "preset")
 _KIND_NAMES: Final = {kind.annotation_type: kind.name for kind in KINDS.values()}
 
 

@@ -8,22 +8,23 @@ from collections import Counter, defaultdict
 from collections.abc import Collection as Sized
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from schemas.annotations.annotation import (
     AUDIO_EVENT,
+    BEHAVIOR_TYPE,
     FACE_IDENTITY,
     PERSON_TRACK,
     SPEAKER,
     Annotation,
 )
 from schemas.errors import QueryTimeout
-from schemas.pipelines import AUDIO, FACE, PERSON
+from schemas.pipelines import AUDIO, BEHAVIOR, FACE, PERSON, AnsweredBy, of_machine, pipelines_of
 from schemas.storage.backend import Identity
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
-from vaengine.queries.collection import Collection, Contents, Facet, Position, Row, VideoPlace
+from vaengine.queries.collection import LABELLED, Collection, Contents, Facet, Position, Row, VideoPlace
 from vaengine.queries.evaluation import Evaluation, Found, VideoRows
 from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Member, Resolution
@@ -41,17 +42,22 @@ _ID_TYPES = {
 class FilesCollection(Collection):
     """The results of a store; those of a pipeline are read when they are asked for, and kept."""
 
-    def __init__(self, store: StorageBackend, timeout_s: float = math.inf) -> None:
-        self._store, self._timeout_s = store, timeout_s
+    def __init__(
+        self, store: StorageBackend, timeout_s: float = math.inf, source: AnsweredBy = "machine"
+    ) -> None:
+        self._store, self._timeout_s, self._source = store, timeout_s, source
         self._ends_s = time.monotonic() + timeout_s
         self._results: dict[str, dict[str, tuple[Annotation, ...]]] = {}
 
     @cached_property
     def _keys(self) -> dict[str, dict[str, WorkKey]]:
-        """The work key of the current complete result of each pipeline, by video."""
+        """The work key of the current complete result that answers for each pipeline, by video."""
+        current = {name: result for name, (_, result) in complete_results(self._jobs).items()}
         keys: dict[str, dict[str, WorkKey]] = defaultdict(dict)
-        for (video_id, pipeline), (_, result) in complete_results(self._jobs).items():
-            keys[pipeline][video_id] = WorkKey(video_id, pipeline, result.config_hash)
+        for video_id, pipeline in current:
+            for name in reversed(pipelines_of(pipeline, self._source)):
+                if result := current.get((video_id, name)):
+                    keys[of_machine(pipeline)][video_id] = WorkKey(video_id, name, result.config_hash)
         return keys
 
     @cached_property
@@ -84,7 +90,7 @@ class FilesCollection(Collection):
 
     def contents(self) -> Contents:
         counts = {name: len(of_video) for name, of_video in self._keys.items()}
-        return Contents(len(self._videos), counts)
+        return Contents(len(self._videos), counts, source=self._source)
 
     def _evaluations(self, query: Query, resolution: Resolution) -> Iterator[Evaluation]:
         needed = resolution.needed_by(query)
@@ -165,7 +171,8 @@ class FilesCollection(Collection):
             yield from (row for row in rows if row.annotation_type in kinds)
 
     def labels(self) -> list[str]:
-        labels = (row.attributes.get("label") for row in self._of_type(AUDIO, AUDIO_EVENT))
+        rows = chain(self._of_type(AUDIO, AUDIO_EVENT), self._of_type(BEHAVIOR, BEHAVIOR_TYPE))
+        labels = (row.attributes.get("label") for row in rows)
         return sorted({label for label in labels if isinstance(label, str)})
 
     def identities(self) -> list[Identity]:
@@ -203,8 +210,8 @@ class FilesCollection(Collection):
                 for row in found:
                     yield "type", row.annotation_type, row.video_id
                     label = row.attributes.get("label")
-                    if row.annotation_type == AUDIO_EVENT and isinstance(label, str):
-                        yield "sound", label, row.video_id
+                    if row.annotation_type in LABELLED and isinstance(label, str):
+                        yield LABELLED[row.annotation_type], label, row.video_id
         for identity in self.identities():
             yield "identity", identity.identity_id, identity.video_id
 

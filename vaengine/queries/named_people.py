@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
+from schemas.pipelines import AnsweredBy
 from schemas.storage.backend import StorageBackend
 from vaengine.people.resolution import EntityResolution
 from vaengine.queries.resolution import Appearances, Member
@@ -13,8 +14,8 @@ from vaengine.queries.resolution import Appearances, Member
 class NamedPeople:
     """The persons of a store; who is who is read when the first name is asked for."""
 
-    def __init__(self, store: StorageBackend) -> None:
-        self._store = store
+    def __init__(self, store: StorageBackend, source: AnsweredBy = "machine") -> None:
+        self._store, self._source = store, source
 
     def names(self) -> Sequence[str]:
         """Every name, sorted."""
@@ -46,4 +47,4 @@ class NamedPeople:
 
     @cached_property
     def _who_is_who(self) -> EntityResolution:
-        return EntityResolution(self._store)
+        return EntityResolution(self._store, self._source)

@@ -78,7 +78,7 @@ def resolved(
         searches={one.said: search_for(one.said) for one in selectors if one.said is not None},
         one_person=one_person_of(people.holders) if people and _counts_persons(query) else {},
         videos=_videos(query.videos, collection) if query.videos else None,
-        notes=(WINDOW_NOTE,) if any(one.kind == "sound" for one in selectors) else (),
+        notes=_notes(query),
     )
     for selector in reversed(selectors[1:]):  # the innermost first; `find`, which comes first, is ranked last
         if selector.similar is not None:
@@ -91,6 +91,12 @@ def resolved(
         found = _ranked(query.find, query.model_copy(update=changes), collection, resolution, similar)
         resolution = replace(resolution, found=found)
     return query, resolution
+
+
+def _notes(query: Query) -> tuple[str, ...]:
+    """How exact the answers are: people say when a sound begins, the machine listens in windows."""
+    has_sounds = query.source != "human" and any(one.kind == "sound" for one in query.selectors)
+    return (WINDOW_NOTE,) if has_sounds else ()
 
 
 def _counts_persons(query: Query) -> bool:
@@ -136,7 +142,9 @@ def rewritten(value: Any, kind: type[_Value], change: Callable[[_Value], _Value]
 
 
 def _with_defaults(query: Query) -> Query:
-    """Tracks of nobody in particular are at least half a second long."""
+    """Tracks of nobody in particular are at least half a second long, unless people made them."""
+    if query.source == "human":
+        return query
 
     def long_enough(selector: Selector) -> Selector:
         if selector.kind != "person" or selector.person is not None or selector.min_s is not None:

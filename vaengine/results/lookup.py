@@ -13,7 +13,7 @@ from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound, Unreadable, UsageError
 from schemas.media.video import Video
 from schemas.paths import absolute_location, is_url, name_of
-from schemas.pipelines import FACE, PERSON, order_of, short_name_of
+from schemas.pipelines import FACE, PERSON, Source, order_of, short_name_of, source_of
 from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import current_results
@@ -243,6 +243,9 @@ def _under(video: Video, location: str) -> Video:
     return video if video.path == location else replace(video, path=location, version="")
 
 
-def newest_results(jobs: Iterable[BatchJob]) -> dict[str, tuple[BatchJob, PipelineResult]]:
-    """The current result of each pipeline of one video, and a job that has it."""
-    return {result.pipeline: (job, result) for job, result in current_results(jobs).values()}
+def newest_results(
+    jobs: Iterable[BatchJob], source: Source = "machine"
+) -> dict[str, tuple[BatchJob, PipelineResult]]:
+    """The current result of each pipeline of one video, and a job that has it; of one source alone."""
+    current = current_results(jobs).values()
+    return {result.pipeline: (job, result) for job, result in current if source_of(result.pipeline) == source}

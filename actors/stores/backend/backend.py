@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from actors.stores.backend import controls, retention, runs, work
 from actors.stores.backend.checks import require_job
+from actors.stores.backend.imports import add_human_results
 from actors.stores.backend.transaction import Storage
 from actors.stores.rules.states import canonical_states, key_of
 from schemas.annotations.annotation import Annotation
@@ -15,6 +16,7 @@ from schemas.errors import PeopleChanged
 from schemas.media.video import Video
 from schemas.pipelines import AUDIO
 from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.imports import HumanResults, NamingEdits
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
 from schemas.work.attempt import Attempt, PipelineStart
@@ -293,6 +295,15 @@ class Backend(StorageBackend):
             if tx.people.log().newest != after:
                 raise PeopleChanged(self.url)
             tx.people.append(edit, references)
+
+    # What people annotated.
+
+    def add_human_results(
+        self, imports: Sequence[HumanResults], naming: NamingEdits | None = None
+    ) -> frozenset[str]:
+        videos = None if naming is not None and naming.edits else {one.job.video_id for one in imports}
+        with self._storage.write(None, videos) as tx:
+            return add_human_results(tx, imports, naming)
 
     # Retention.
 

@@ -8,6 +8,7 @@ from actors.stores.backend.transaction import Transaction
 from actors.stores.rules.erasure import PersonErasure
 from actors.stores.rules.people import PeopleErasure, references_of_videos
 from actors.stores.rules.person_matching import candidates_of, found_again
+from schemas.pipelines import of_machine
 from schemas.storage.people import PersonReference
 
 
@@ -43,7 +44,7 @@ def _is_erased(tx: Transaction, reference: PersonReference, erasure: PersonErasu
     """Whether a reference is to a label that is erased: by its id, or by where that label was."""
     for key, labels in erasure.labels.items():
         own = {name for column, name in labels if column == f"{reference.kind}_id"}
-        if key.pipeline != reference.pipeline or not own:
+        if of_machine(key.pipeline) != reference.pipeline or not own:
             continue
         if key.config_hash == reference.config_hash and reference.label in own:
             return True

@@ -17,6 +17,7 @@ from actors.stores.encoding import rows
 from actors.stores.encoding.documents import job_object, summary_object
 from actors.stores.files.layout import FileLayout
 from schemas.media.video import Video
+from schemas.work.current_result import newest_job
 from schemas.work.job import BatchJob
 from schemas.work.job_event import Control
 
@@ -89,7 +90,7 @@ class Registry:
 
     def write_views(self, video_id: str) -> None:
         """Write the files that people open: the newest job of a video and its summary; none without a job."""
-        newest = max(self.jobs_of(video_id), key=lambda job: (job.created_at, job.job_id), default=None)
+        newest = newest_job(self.jobs_of(video_id))
         if newest is None:
             self.layout.newest_job(video_id).unlink(missing_ok=True)
             self.layout.summary(video_id).unlink(missing_ok=True)

@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from actors.stores.rules.person_matching import candidates_of, found_again
 from actors.stores.rules.states import keys_of
 from schemas.annotations.annotation import Annotation, canonical_digest
-from schemas.pipelines import AUDIO, FACE, PERSON
+from schemas.pipelines import AUDIO, BEHAVIOR, FACE, PERSON, is_human, of_human, of_machine
+from schemas.storage.people import PersonReference
 from schemas.storage.retention import COLUMN_OF, Label, PersonIn
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import oldest_first
@@ -91,11 +93,7 @@ def erasure_of(person: PersonIn, jobs: Sequence[BatchJob], rows_of: RowsOf) -> E
     ]
     unfinished = [key for key in unfinished if key.pipeline in kinds]
     label = (person.column, person.label)
-    named_results = [
-        key
-        for key in complete
-        if key.pipeline == person.pipeline and person.config_hash in (None, key.config_hash)
-    ]
+    named_results = [key for key in complete if _may_name(key, person)]
     if not any(
         _has_label(row, frozenset({label}))
         for key in (*named_results[:1], *unfinished)
@@ -103,19 +101,64 @@ def erasure_of(person: PersonIn, jobs: Sequence[BatchJob], rows_of: RowsOf) -> E
     ):
         return Erasure(person.video_id, {})
     linked = _linked(named_results[0], label, jobs, rows_of, set(unfinished)) if named_results else set()
+    for home, own in _at_the_same_place(linked, complete, rows_of):
+        linked |= _linked(home, own, jobs, rows_of, set(unfinished))
     labels_by_key = {
         key: frozenset(name for home, name in linked if key in _keys_of_same_jobs(home, jobs))
         for key in complete
     }
     labels = {key: key_labels for key, key_labels in labels_by_key.items() if key_labels}
     return Erasure(
-        person.video_id, labels, tuple(unfinished), tuple(key for key in complete if key not in labels)
+        person.video_id,
+        labels,
+        tuple(unfinished),
+        tuple(
+            key
+            for key in complete
+            if key not in labels and (not is_human(key.pipeline) or _tells_apart(rows_of(key), kinds))
+        ),
     )
 
 
 def _pipelines_of_person(pipeline: str) -> tuple[str, ...]:
-    """The pipelines that may have rows of the same person as this one."""
-    return (AUDIO,) if pipeline == AUDIO else (PERSON, FACE)
+    """The pipelines that may have rows of the same person as this one, by the machine or by people."""
+    if pipeline == AUDIO:
+        return AUDIO, of_human(AUDIO)
+    return PERSON, FACE, of_human(PERSON), of_human(FACE), of_human(BEHAVIOR)
+
+
+def _may_name(key: WorkKey, person: PersonIn) -> bool:
+    """Whether a label of a person may be of a result: without a configuration it is of the machine's."""
+    if person.config_hash is None:
+        return key.pipeline == person.pipeline
+    same = of_machine(key.pipeline) in (person.pipeline, BEHAVIOR)
+    return same and key.config_hash == person.config_hash
+
+
+def _tells_apart(rows: Iterable[Annotation], pipelines: Sequence[str]) -> bool:
+    """Whether any row has a person, a face or a speaker."""
+    columns = {COLUMN_OF[name] for name in pipelines if name in COLUMN_OF}
+    return any(getattr(row, column) is not None for row in rows for column in columns)
+
+
+def _at_the_same_place(
+    linked: Iterable[tuple[WorkKey, Label]], complete: Iterable[WorkKey], rows_of: RowsOf
+) -> set[tuple[WorkKey, Label]]:
+    """The labels of people's rows at the places of the machine's, and the other way round."""
+    found: set[tuple[WorkKey, Label]] = set()
+    results = list(complete)
+    for home, (column, label) in linked:
+        kind = column.removesuffix("_id")
+        own = [one for one in candidates_of(rows_of(home), kind) if one.label == label]
+        for key in results if own else ():
+            if key == home or of_machine(key.pipeline) != of_machine(home.pipeline):
+                continue
+            if not (is_human(key.pipeline) or is_human(home.pipeline)):
+                continue
+            reference = PersonReference("", home.video_id, label, home.config_hash, "", own[0].samples())
+            again = found_again(reference, candidates_of(rows_of(key), kind))
+            found |= {(key, (column, one)) for one in again.labels}
+    return found
 
 
 def _complete(jobs: Iterable[BatchJob], pipelines: Sequence[str]) -> list[WorkKey]:

@@ -63,7 +63,9 @@ def parse(command: click.Command, words: list[str], name: str = "vaengine") -> N
                 parse(below, rest, str(own))
 
 
-@pytest.mark.parametrize("name", ["questions.md", "querying.md", "similarity.md", "people.md"])
+@pytest.mark.parametrize(
+    "name", ["questions.md", "querying.md", "similarity.md", "people.md", "corrections.md"]
+)
 def test_every_command_about_answers_can_be_parsed(name: str) -> None:
     commands = commands_on(ROOT / "docs" / name)
     assert len(commands) > 3

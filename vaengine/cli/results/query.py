@@ -79,6 +79,10 @@ Meant = Annotated[
 Lasting = Annotated[Texts, typer.Option("--lasting", metavar=">S", help="So many seconds long: '>=2'.")]
 Video = Annotated[Texts, typer.Option(metavar="VIDEO", help="Only in this one: id, file name or pattern.")]
 Pad = Annotated[str | None, typer.Option(metavar="TIME", help="Widen each moment at both ends.")]
+Source = Annotated[
+    str | None,
+    typer.Option(metavar="WHO", help="Whose rows: machine, human or corrected.  [default: machine]"),
+]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="So many answers.  [default: 100]")]
 Page = Annotated[str | None, typer.Option(metavar="PAGE", help="Go on where an earlier answer ended.")]
 Timeout = Annotated[
@@ -131,6 +135,7 @@ def query(
     lasting: Lasting = None,
     video: Video = None,
     pad: Pad = None,
+    source: Source = None,
     limit: Limit = None,
     page: Page = None,
     timeout: Timeout = "10m",
@@ -181,6 +186,7 @@ def query(
         lasting or (),
         video or (),
         pad,
+        source,
         limit,
         page,
     )

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.pipelines import AnsweredBy
 from vaengine.queries.language.kinds import KINDS, Kind, kind_named
 from vaengine.queries.language.words import (
     MEASURED_RELATIONS,
@@ -99,7 +100,7 @@ class Selector(_Value):
     """Rows of one kind that pass every filter given here; `where` are conditions on each of them."""
 
     kind: KindName
-    label: str | None = None  # of a sound, in any case
+    label: str | None = None  # of a sound or a behavior, in any case
     person: str | None = None  # a name, an identity, or the id of a track, face or speaker
     said: str | None = None  # words of speech, in this order
     similar: Similar | None = None
@@ -119,7 +120,7 @@ class Selector(_Value):
     @model_validator(mode="after")
     def _fits_kind(self) -> Selector:
         usable = {
-            "label": self.kind == "sound",
+            "label": self.kind in ("sound", "behavior"),
             "said": self.kind in ("speech", "word"),
             "person": self.of.local_id is not None,
             "region": self.kind in ("face", "box"),
@@ -155,7 +156,7 @@ def _selector(value: Any) -> Any:
     kind = kind_named(name)
     if not rest.strip():
         return {"kind": kind.name}
-    filters = {"sound": "label", "speech": "said", "word": "said"}
+    filters = {"sound": "label", "behavior": "label", "speech": "said", "word": "said"}
     return {"kind": kind.name, filters.get(kind.name, "person"): rest.strip()}
 
 
@@ -313,7 +314,9 @@ class Query(_Value):
     `find` says which rows are sought, `where` what has to hold of each. Each of `steps` is related to the one
     before it and widens the answer: a moment is the hull of the found row and a row for each step. `answers`
     are moments, or the videos that have any. `videos` are ids, file names or patterns with `*`. `pad_s`
-    widens each moment at both ends. `page` is where an earlier answer ended.
+    widens each moment at both ends. `source` says whose rows answer: the machine's, those that people made,
+    or `corrected`, those of people where they annotated a video and else the machine's. `page` is where an
+    earlier answer ended.
     """
 
     version: Literal[1] = 1
@@ -323,6 +326,7 @@ class Query(_Value):
     answers: Literal["moments", "videos"] = "moments"
     videos: tuple[str, ...] = ()
     pad_s: Seconds = 0.0
+    source: AnsweredBy = "machine"
     limit: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     page: str | None = None
 

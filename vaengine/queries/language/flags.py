@@ -47,6 +47,7 @@ class QueryFlags:
     lasting: Sequence[str] = ()
     videos: Sequence[str] = ()
     pad: str | None = None
+    source: str | None = None
     limit: int | None = None
     page: str | None = None
 
@@ -63,7 +64,9 @@ class QueryFlags:
         }
         if self.pad is not None:
             value["pad_s"] = seconds_of(self.pad)
-        value |= {name: given for name in ("limit", "page") if (given := getattr(self, name)) is not None}
+        value |= {
+            name: given for name in ("source", "limit", "page") if (given := getattr(self, name)) is not None
+        }
         return query_of(value)
 
     def beside_paging(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Final, get_args
 
 from schemas.annotations.annotation import (
     AUDIO_EVENT,
+    BEHAVIOR_TYPE,
     FACE_DETECTION,
     FACE_IDENTITY,
     LOUDNESS,
@@ -20,7 +21,7 @@ from schemas.annotations.annotation import (
     WORD,
 )
 from schemas.errors import UsageError
-from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
+from schemas.pipelines import AUDIO, BEHAVIOR, FACE, PERSON, SCENE
 from vaengine.queries.language.words import KindName
 
 MIN_NAME_SIMILARITY: Final = 0.75  # of a name that is offered instead, 0..1: a slip or two of the keyboard
@@ -56,6 +57,7 @@ KINDS: Final = {
         Kind("speaker", SPEAKER, AUDIO, local_id="speaker_id"),
         Kind("voice", VOICE_ACTIVITY, AUDIO),
         Kind("loudness", LOUDNESS, AUDIO),
+        Kind("behavior", BEHAVIOR_TYPE, BEHAVIOR, local_id="person_id"),
     )
 }
 assert set(KINDS) == set(get_args(KindName))
@@ -70,6 +72,7 @@ _OTHER_NAMES: Final[dict[str, KindName]] = {
     "voices": "voice",
     "utterance": "speech",
     "shot": "scene",
+    "behaviour": "behavior",
 }
 
 

@@ -17,6 +17,7 @@ KindName: TypeAlias = Literal[
     "speaker",
     "voice",
     "loudness",
+    "behavior",
 ]
 RelationName: TypeAlias = Literal[
     "near", "before", "after", "overlaps", "during", "contains", "starts", "finishes", "meets"

@@ -24,21 +24,21 @@ from sqlalchemy import (
 )
 
 from schemas.annotations.annotation import (
-    AUDIO_EVENT,
     FACE_IDENTITY,
     PERSON_TRACK,
     SPEAKER,
     Annotation,
 )
+from schemas.pipelines import AnsweredBy, is_human, of_machine, pipelines_of
 from schemas.storage import tables
 from schemas.storage.backend import Identity
 from schemas.work.job import JobStatus
-from vaengine.queries.collection import Collection, Contents, Facet, Position, Row, VideoPlace
+from vaengine.queries.collection import LABELLED, Collection, Contents, Facet, Position, Row, VideoPlace
 from vaengine.queries.language.document import Measure, Query
 from vaengine.queries.resolution import Member, Resolution
 from vaengine.queries.sql.compiler import ID, Compiler
 from vaengine.queries.sql.functions import constant
-from vaengine.queries.sql.sources import analysed, is_current
+from vaengine.queries.sql.sources import analysed, is_current, machine_name
 from vaengine.queries.sql.spoken import SpokenRows
 
 PAGE_VALUES: Final = 500  # values in one IN list
@@ -57,6 +57,13 @@ _RESULTS: Final = (
     .join(tables.pipelines)
     .group_by(tables.pipelines.c.name)
 )
+# Videos with a complete result of people or of the machine.
+_EITHER: Final = (
+    select(machine_name(), func.count(distinct(_OF_COMPLETE)))
+    .join_from(jobs, states)
+    .join(tables.pipelines)
+    .group_by(machine_name())
+)
 _VIDEOS_AND_FACES: Final = select(
     select(func.count()).select_from(tables.videos).scalar_subquery(),
     exists().where(rows_table.c.annotation_type == constant(FACE_IDENTITY)),
@@ -66,8 +73,8 @@ _VIDEOS_AND_FACES: Final = select(
 @cache
 def _every_label() -> Select[Any]:
     """One step down the index for each label, rather than one for each row."""
-    is_sound = rows_table.c.annotation_type == constant(AUDIO_EVENT)
-    least = select(func.min(rows_table.c.label)).where(is_sound, rows_table.c.label.is_not(None))
+    is_labelled = rows_table.c.annotation_type.in_(list(map(constant, LABELLED)))
+    least = select(func.min(rows_table.c.label)).where(is_labelled, rows_table.c.label.is_not(None))
     found = select(least.scalar_subquery().label("label")).cte("labels", recursive=True)
     following = least.where(rows_table.c.label > found.c.label).correlate(found).scalar_subquery()
     found = found.union_all(select(following).where(found.c.label.is_not(None)))
@@ -88,9 +95,10 @@ def _videos_with() -> CompoundSelect[Any]:
 
 @dataclass(frozen=True, eq=False)
 class SqlCollection(Collection):
-    """The tables behind a connection, in its transaction."""
+    """The tables behind a connection, in its transaction, for the results of a source."""
 
     connection: Connection
+    source: AnsweredBy = "machine"
 
     @cached_property
     def _spoken(self) -> SpokenRows:
@@ -100,10 +108,16 @@ class SqlCollection(Collection):
     def contents(self) -> Contents:
         videos, has_faces = self.connection.execute(_VIDEOS_AND_FACES).one()
         by_pipeline = self.connection.execute(_RESULTS).all()
-        analysed_videos = {str(name): int(complete) for name, complete, _ in by_pipeline if complete}
-        # one configuration of each pipeline and video, and that complete
-        all_current = all(keys == complete for _, complete, keys in by_pipeline)
-        return Contents(int(videos), analysed_videos, all_current, bool(has_faces))
+        own = [row for row in by_pipeline if row[0] in pipelines_of(row[0], self.source)]
+        analysed_videos = {of_machine(str(name)): int(complete) for name, complete, _ in own if complete}
+        if self.source == "corrected" and any(is_human(row[0]) for row in own):
+            analysed_videos = {
+                str(name): int(complete) for name, complete in self.connection.execute(_EITHER)
+            }
+        # one configuration of each pipeline and video, and that complete; and none of another source
+        all_current = len({of_machine(row[0]) for row in by_pipeline}) == len(own) == len(by_pipeline)
+        all_current &= all(keys == complete for _, complete, keys in by_pipeline)
+        return Contents(int(videos), analysed_videos, all_current, bool(has_faces), self.source)
 
     def page(
         self, query: Query, resolution: Resolution, after: Position | None, limit: int | None
@@ -152,7 +166,7 @@ class SqlCollection(Collection):
         return {
             name: tuple(
                 self.connection.scalars(
-                    select(video_id).where(video_id.not_in(analysed(name))).order_by(video_id)
+                    select(video_id).where(video_id.not_in(analysed(name, self.source))).order_by(video_id)
                 )
             )
             for name in sorted(pipelines)
@@ -222,14 +236,16 @@ class SqlCollection(Collection):
         return self._counted("type", rows_table.c.annotation_type, *self._current())
 
     def _labels(self) -> Iterator[Facet]:
-        label, is_sound = rows_table.c.label, rows_table.c.annotation_type == constant(AUDIO_EVENT)
-        return self._counted("sound", label, label.is_not(None), is_sound, *self._current())
+        label = rows_table.c.label
+        for kind, facet in LABELLED.items():
+            is_kind = rows_table.c.annotation_type == constant(kind)
+            yield from self._counted(facet, label, label.is_not(None), is_kind, *self._current())
 
     def _persons(self) -> Iterator[Facet]:
         return self._counted("identity", tables.identities.c.identity_id)
 
     def _current(self) -> list[ColumnElement[bool]]:
-        return [] if self.contents().all_current else [is_current(rows_table)]
+        return [] if self.contents().all_current else [is_current(rows_table, self.source)]
 
     def _counted(self, facet: str, value: Any, *conditions: ColumnElement[bool]) -> Iterator[Facet]:
         query = select(value, func.count(), func.count(distinct(value.table.c.video_id)))

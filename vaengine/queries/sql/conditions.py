@@ -75,8 +75,7 @@ class Conditions:
 
     def source(self, selector: Selector) -> Source:
         """The rows of a selector that pass its filters and its own conditions."""
-        all_current = self.contents.all_current
-        plain = source_of(selector, self.resolution, self.spoken, self.numbers, all_current=all_current)
+        plain = source_of(selector, self.resolution, self.spoken, self.numbers, self.contents)
         own = tuple(self.compiled(condition, plain) for condition in selector.where)
         return Source(
             plain.table,
@@ -121,7 +120,9 @@ class Conditions:
         lacking = [name for name in sorted(pipelines) if not self.contents.has_all([name])]
         if not lacking:
             return value
-        return case((and_(*(row.video_id.in_(analysed(name)) for name in lacking)), value), else_=null())
+        source = self.contents.source
+        known = and_(*(row.video_id.in_(analysed(name, source)) for name in lacking))
+        return case((known, value), else_=null())
 
     def _relation(self, condition: Relation, row: Source) -> ColumnElement[bool]:
         other = self.source(condition.to)
@@ -188,7 +189,7 @@ class Conditions:
             json_lists(faces.c.data, literal("persons"), source.table.c.person_id),
         ]
         if not self.contents.all_current:
-            conditions.append(is_current(faces))
+            conditions.append(is_current(faces, self.contents.source))
         face = _scalar(select(func.min(faces.c.face_id)).where(*conditions), source)
         return func.coalesce(*own, *self._one_person(source, face), face, local_id)
 

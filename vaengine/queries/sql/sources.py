@@ -13,16 +13,21 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    case,
     func,
     literal,
+    not_,
     null,
     or_,
     select,
+    true,
     tuple_,
 )
 
+from schemas.pipelines import HUMAN_SUFFIX, AnsweredBy, pipelines_of
 from schemas.storage import tables
 from schemas.work.job import JobStatus
+from vaengine.queries.collection import Contents
 from vaengine.queries.language.document import Region, Selector
 from vaengine.queries.resolution import Branch, Resolution
 from vaengine.queries.sql.functions import constant, greatest, is_one_of, is_pair_of, least
@@ -60,40 +65,61 @@ class Source:
         return column
 
 
-def current_keys() -> Select[tuple[str, int, str]]:
-    """The work key of the current complete result of each video and pipeline.
+def is_of(source: AnsweredBy) -> ColumnElement[bool]:
+    """Whether a row of `pipelines` is of a source."""
+    by_human = tables.pipelines.c.name.endswith(HUMAN_SUFFIX, autoescape=True)
+    return {"machine": not_(by_human), "human": by_human, "corrected": true()}[source]
 
-    It is the newest one, as `schemas.work.current_result` says.
+
+def machine_name() -> ColumnElement[str]:
+    """The name of the machine's pipeline that a row of `pipelines` answers for."""
+    return func.replace(tables.pipelines.c.name, constant(HUMAN_SUFFIX), constant(""))
+
+
+@cache
+def current_keys(source: AnsweredBy) -> Select[tuple[str, int, str]]:
+    """The work key of the current complete result of each video and pipeline, by a source.
+
+    It is the newest one, as `schemas.work.current_result` says; one of people before one of the machine.
     """
     jobs, states = tables.jobs.c, tables.job_pipeline_status.c
     rank = func.row_number().over(
-        partition_by=(jobs.video_id, states.pipeline_id),
-        order_by=(states.completed_at.desc().nulls_last(), jobs.created_at.desc(), jobs.job_id.desc()),
+        partition_by=(jobs.video_id, machine_name()),
+        order_by=(
+            case((is_of("human"), 0), else_=1),
+            states.completed_at.desc().nulls_last(),
+            jobs.created_at.desc(),
+            jobs.job_id.desc(),
+        ),
     )
     ranked = (
         select(jobs.video_id, states.pipeline_id, states.config_hash, rank.label("number"))
         .join_from(tables.jobs, tables.job_pipeline_status)
-        .where(states.status == constant(JobStatus.COMPLETED.value))
+        .join(tables.pipelines)
+        .where(states.status == constant(JobStatus.COMPLETED.value), is_of(source))
         .subquery("ranked")
     )
     return select(ranked.c.video_id, ranked.c.pipeline_id, ranked.c.config_hash).where(ranked.c.number == 1)
 
 
-def is_current(rows: Any) -> ColumnElement[bool]:
-    """Whether rows of `annotations` are of the current complete result of their video and pipeline."""
+def is_current(rows: Any, source: AnsweredBy) -> ColumnElement[bool]:
+    """Whether rows of `annotations` are of the current complete result of a source."""
     key = tuple_(rows.c.video_id, rows.c.pipeline_id, rows.c.config_hash)
-    is_in: ColumnElement[bool] = key.in_(current_keys())
+    is_in: ColumnElement[bool] = key.in_(current_keys(source))
     return is_in
 
 
-def analysed(pipeline: str) -> Select[tuple[str]]:
-    """The videos that have a complete result of a pipeline."""
+def analysed(pipeline: str, source: AnsweredBy) -> Select[tuple[str]]:
+    """The videos that have a complete result of a source that answers for a pipeline."""
     states = tables.job_pipeline_status.c
     return (
         select(tables.jobs.c.video_id)
         .join_from(tables.jobs, tables.job_pipeline_status)
         .join(tables.pipelines)
-        .where(tables.pipelines.c.name == pipeline, states.status == constant(JobStatus.COMPLETED.value))
+        .where(
+            tables.pipelines.c.name.in_(pipelines_of(pipeline, source)),
+            states.status == constant(JobStatus.COMPLETED.value),
+        )
     )
 
 
@@ -102,21 +128,20 @@ def source_of(
     resolution: Resolution,
     spoken: SpokenRows,
     numbers: Iterator[int],
-    *,
-    all_current: bool,
+    contents: Contents,
 ) -> Source:
     """The rows of a selector, without its own conditions.
 
-    Unless `all_current`, rows that are of no current complete result are left out. `numbers` number the
-    tables of the statement.
+    Rows that are of no result that counts are left out, unless `contents` say that there are none. `numbers`
+    number the tables of the statement.
     """
     if selector.kind == "video":
         return _videos(selector, numbers)
     rows = alias(tables.annotations, next(numbers))
     start, end = _interval(rows, is_point=selector.of.is_point)
     froms, conditions = [rows], [start.is_not(None), _of_branches(rows, resolution.branches(selector))]
-    if not all_current:
-        conditions.append(is_current(rows))
+    if not contents.all_current:
+        conditions.append(is_current(rows, contents.source))
     conditions += _filters(rows, start, end, selector, resolution)
     if selector.said is not None:
         search, kind = resolution.searches[selector.said], str(selector.of.annotation_type)

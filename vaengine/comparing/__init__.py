@@ -1,0 +1,1 @@
+"""Agreement of two results of the same videos: of people and the machine, or of two runs."""

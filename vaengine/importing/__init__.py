@@ -1,0 +1,1 @@
+"""Annotations that people made in other tools, stored beside the machine's."""

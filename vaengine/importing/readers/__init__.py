@@ -1,0 +1,1 @@
+"""Readers of the files of other tools, one module for each format."""

@@ -1,0 +1,227 @@
+"""Makes annotation rows of what a file says of one video."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from schemas.annotations.annotation import (
+    AUDIO_EVENT,
+    BEHAVIOR_TYPE,
+    FACE_DETECTION,
+    FACE_IDENTITY,
+    PERSON_DETECTION,
+    PERSON_TRACK,
+    SCENE_TYPE,
+    SPEAKER,
+    SPEECH,
+    VOICE_ACTIVITY,
+    WORD,
+    Annotation,
+    annotation_id,
+    canonical_digest,
+)
+from schemas.pipelines import AUDIO, BEHAVIOR, FACE, PERSON, SCENE, of_human
+from vaengine.importing.document import FrameBox, ImportedEvent, ImportedTrack, ImportedVideo
+from vaengine.importing.frames import VideoFrames
+from vaengine.importing.labels import LabelRules
+
+_HASH_DIGITS: Final = 16
+_BOX_TYPES: Final = {
+    "person": (PERSON, PERSON_DETECTION, PERSON_TRACK),
+    "face": (FACE, FACE_DETECTION, FACE_IDENTITY),
+}
+_EVENT_TYPES: Final = {
+    "person": (PERSON, PERSON_TRACK),
+    "scene": (SCENE, SCENE_TYPE),
+    "speech": (AUDIO, SPEECH),
+    "word": (AUDIO, WORD),
+    "speaker": (AUDIO, SPEAKER),
+    "voice": (AUDIO, VOICE_ACTIVITY),
+    "sound": (AUDIO, AUDIO_EVENT),
+    "behavior": (BEHAVIOR, BEHAVIOR_TYPE),
+}
+_TEXT_KEYS: Final = {"speech": "text", "word": "word"}  # of what is said
+
+Place = tuple[float, float | None, int | None]  # start, end, first frame
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRows:
+    """The rows of one video by pipeline, in one configuration: their digest. `left_out` counts labels."""
+
+    config_hash: str
+    rows: Mapping[str, tuple[Annotation, ...]]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """The number of rows of each type."""
+        return Counter(row.annotation_type for rows in self.rows.values() for row in rows)
+
+
+def rows_of(
+    imported: ImportedVideo, video_id: str, frames: VideoFrames, rules: LabelRules, annotator: str = ""
+) -> ImportedRows:
+    """The rows of a video; equal ones by one annotator have equal ids, whatever file they come from."""
+    builder = _Builder(video_id, frames, rules)
+    for label in imported.labels:
+        builder.cover(label)
+    for track in sorted(imported.tracks, key=_first_frame):
+        builder.add_track(track)
+    for event in sorted(imported.events, key=lambda one: (one.start_s, one.end_s or one.start_s)):
+        builder.add_event(event)
+    if not builder.rows and not builder.left_out:
+        builder.rows[of_human(BEHAVIOR)] = []
+    return _with_ids(builder.rows, builder.left_out, annotator)
+
+
+def _first_frame(track: ImportedTrack) -> int:
+    return min((box.frame for box in track.boxes), default=0)
+
+
+def _with_ids(
+    drafts: Mapping[str, Sequence[Annotation]], left_out: Mapping[str, int], annotator: str
+) -> ImportedRows:
+    data = [row.to_data() for rows in drafts.values() for row in rows]
+    about = {"pipelines": sorted(drafts), "annotator": annotator}
+    config_hash = canonical_digest([*data, about])[:_HASH_DIGITS]
+    ordinals: Counter[tuple[str, int]] = Counter()
+
+    def finished(row: Annotation) -> Annotation:
+        place = (row.annotation_type, -1 if row.frame_number is None else row.frame_number)
+        ordinals[place] += 1
+        name = annotation_id(row.video_id, row.pipeline, config_hash, *place, ordinals[place] - 1)
+        return replace(row, annotation_id=name, config_hash=config_hash)
+
+    return ImportedRows(
+        config_hash, {name: tuple(map(finished, rows)) for name, rows in drafts.items()}, dict(left_out)
+    )
+
+
+class _Labels:
+    """Ids of one kind in one video: those that vaengine gave stay, others are numbered after them."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._own: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Names that are ids already are nobody else's."""
+        self._taken |= {name for name in names if self._is_own(name)}
+
+    def _is_own(self, name: str) -> bool:
+        return re.fullmatch(rf"{self._kind}_\d+", name) is not None
+
+    def of(self, name: str) -> str:
+        """The id of a track or of somebody by the name in the file."""
+        if self._is_own(name):
+            self._taken.add(name)
+            return name
+        if name not in self._own:
+            numbers = (f"{self._kind}_{number:04d}" for number in range(1, 10_000_000))
+            self._own[name] = next(one for one in numbers if one not in self._taken)
+            self._taken.add(self._own[name])
+        return self._own[name]
+
+
+class _Builder:
+    """Collects rows, by pipeline, without ids."""
+
+    def __init__(self, video_id: str, frames: VideoFrames, rules: LabelRules) -> None:
+        self._video_id, self._frames, self._rules = video_id, frames, rules
+        self._labels = {kind: _Labels(kind) for kind in ("person", "face", "speaker", "scene")}
+        self._label_of_name: dict[str, str] = {}
+        self.rows: dict[str, list[Annotation]] = {}
+        self.left_out: Counter[str] = Counter()
+
+    def cover(self, label: str) -> None:
+        """A label of boxes that the file knows: none of it is a result too."""
+        kind = self._rules.of_box(label)
+        if kind is not None:
+            self.rows.setdefault(of_human(_BOX_TYPES[kind][0]), [])
+
+    # Boxes.
+
+    def add_track(self, track: ImportedTrack) -> None:
+        """The boxes of a track, and a row for all of it where it is one."""
+        kind = self._rules.of_box(track.label)
+        if kind is None:
+            self.left_out[track.label] += len(track.boxes)
+            return
+        pipeline, box_type, track_type = _BOX_TYPES[kind]
+        label = None if track.track_id is None else self._labels[kind].of(track.track_id)
+        who: dict[str, Any] = {f"{kind}_id": label}  # Any: these go on by name
+        boxes = list(self._boxes(track))
+        told = {"name": track.name} if track.name else {}
+        if track.name and label and kind == "person":
+            self._label_of_name[track.name] = label
+        for number, box in boxes:
+            attributes = (
+                told
+                | ({"segment": number} if number else {})
+                | ({} if box.is_keyframe else {"interpolated": True})
+            )
+            seen = {"confidence": box.confidence, "bbox": self._frames.box_of(box.bbox)}
+            at = self._frames.start_s(box.frame), None, box.frame
+            self._add(pipeline, box_type, at, **who, **seen, attributes=attributes)
+        if label and boxes:
+            numbers = [box.frame for _, box in boxes]
+            first, last = min(numbers), max(numbers)
+            lasting = self._frames.start_s(first), self._frames.end_s(last), first
+            self._add(pipeline, track_type, lasting, **who, attributes=told)
+
+    def _boxes(self, track: ImportedTrack) -> Iterator[tuple[int, FrameBox]]:
+        """Boxes by the stored frame, with the number of their segment; of several in one frame the first."""
+        seen: set[int] = set()
+        for number, segment in enumerate(track.segments):
+            for box in segment:
+                frame = self._frames.frame_of(box)
+                if frame not in seen:
+                    seen.add(frame)
+                    yield number, replace(box, frame=frame)
+
+    # Events.
+
+    def add_event(self, event: ImportedEvent) -> None:
+        """The row of an event."""
+        found = self._rules.of_event(event)
+        if found is None:
+            self.left_out[event.label] += 1
+            return
+        kind, label = found
+        pipeline, annotation_type = _EVENT_TYPES[kind]
+        frame = self._frames.frame_at(event.start_s) if pipeline != AUDIO else None
+        attributes = {**event.attributes, **self._text(kind, label, event)}
+        if event.subject:
+            attributes["name"] = event.subject
+        at = event.start_s, event.end_s, frame
+        self._add(pipeline, annotation_type, at, **self._who(kind, label, event), attributes=attributes)
+
+    def _text(self, kind: str, label: str, event: ImportedEvent) -> dict[str, str]:
+        if kind in _TEXT_KEYS:
+            return {_TEXT_KEYS[kind]: event.text or ""}
+        if kind in ("sound", "behavior"):
+            return {"label": label} | ({"text": event.text} if event.text and event.text != label else {})
+        return {}
+
+    def _who(self, kind: str, label: str, event: ImportedEvent) -> dict[str, str]:
+        if kind == "scene":
+            return {"scene_id": self._labels["scene"].of(f"scene {len(self.rows.get(of_human(SCENE), ()))}")}
+        name = event.subject or (event.text if kind in ("person", "speaker") else None)
+        if name is None:
+            return {}
+        if kind in ("speech", "word", "speaker"):
+            return {"speaker_id": self._labels["speaker"].of(name)}
+        if kind in ("person", "behavior"):
+            return {"person_id": self._label_of_name.get(name) or self._labels["person"].of(name)}
+        return {}
+
+    def _add(self, pipeline: str, annotation_type: str, at: Place, **facts: Any) -> None:
+        human = of_human(pipeline)
+        row = Annotation("", self._video_id, human, "", annotation_type, *at, **facts)
+        self.rows.setdefault(human, []).append(row)
