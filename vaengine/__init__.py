@@ -41,6 +41,7 @@ _HOMES = {
     "WouldReplace": "schemas.errors",
     "open_store": "actors.stores",
     "query": "vaengine.api.query",
+    "export": "vaengine.api.export",
     "find": "vaengine.queries.language.builder",
 }
 
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from vaengine.api.annotate import annotate_all as annotate_all
     from vaengine.api.annotate import load_annotations as load_annotations
     from vaengine.api.batch import Batch as Batch
+    from vaengine.api.export import export as export
     from vaengine.api.failure_recovery import FailureRecovery as FailureRecovery
     from vaengine.api.orchestrator import BatchOrchestrator as BatchOrchestrator
     from vaengine.api.progress_tracker import ProgressTracker as ProgressTracker

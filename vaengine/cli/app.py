@@ -21,6 +21,7 @@ from vaengine.cli.administration.doctor import doctor
 from vaengine.cli.administration.migrate import migrate
 from vaengine.cli.administration.models import models_app
 from vaengine.cli.help_sections import CommandSections
+from vaengine.cli.results.export import export
 from vaengine.cli.results.identities import identities_app
 from vaengine.cli.results.person import person_app
 from vaengine.cli.results.query import facets, query
@@ -97,6 +98,7 @@ for command in (
     migrate,
     render,
     plot,
+    export,
 ):
     app.command()(command)
 

@@ -11,6 +11,7 @@ SECTIONS: Final = {
     "Annotate": ("run", "resume", "cluster"),
     "Ask": ("query", "facets", "similar"),
     "Look": ("status", "errors", "render", "plot", "logs"),
+    "Take away": ("export",),
     "Steer": ("pause", "retry", "cancel", "quarantine"),
     "Store": ("identities", "person", "migrate", "db"),
     "Settings": ("models", "config", "doctor"),
