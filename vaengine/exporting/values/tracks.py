@@ -120,11 +120,19 @@ def _slopes(start: TrackBox, box: TrackBox, shift_px: float) -> tuple[float, ...
     return tuple((b + shift_px - a) / frames for a, b in zip(start.xyxy, box.xyxy, strict=True))
 
 
-def ends(track: Track, step: int, frames: int) -> list[int]:
-    """For each appearance the frame after it in which the track is no longer there.
+def ends(video: ExportedVideo, track: Track, step: int) -> list[int | None]:
+    """For each appearance a frame after it in which the track is no longer there, None where there is none.
 
     It is `step` frames after the last box, or earlier where the next appearance begins or the video ends.
     """
-    firsts = [piece[0].frame for piece in track.pieces[1:]]
-    limits = [*firsts, frames]
-    return [min(piece[-1].frame + step, limit) for piece, limit in zip(track.pieces, limits, strict=True)]
+    following = [piece[0].frame for piece in track.pieces[1:]]
+    limits = [*following, video.video.frame_count]
+    found = (
+        min(piece[-1].frame + step, limit - 1) for piece, limit in zip(track.pieces, limits, strict=True)
+    )
+    return [end if end > piece[-1].frame else None for end, piece in zip(found, track.pieces, strict=True)]
+
+
+def step_of(source: Source, video: ExportedVideo, kind: str) -> int:
+    """Frames from one sampled frame to the next."""
+    return max(1, round(video.fps / source.sampling(video, kind).fps))
