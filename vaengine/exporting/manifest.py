@@ -12,7 +12,9 @@ from vaengine.exporting.format import Format
 from vaengine.exporting.values.exported_video import ExportedVideo
 from vaengine.exporting.values.source import Source
 
-VARIABLE_RATE: Final = "keeps its frame, but the video has an uneven rate: a program with a constant one shows it at another time"
+VARIABLE_RATE: Final = (
+    "keeps its frame, but the rate is uneven: a program with a constant rate shows it at another time"
+)
 
 
 def manifest_of(

@@ -27,8 +27,9 @@ def picture_files(
 ) -> Iterator[OutputFile]:
     """A JPEG file for each of these frames, upright as the video is shown.
 
-    `pattern` makes a name of `frame`. Frames that cannot be decoded are lost rows of `kind`. Raises
-    `UsageError` where the video's file is not there or another one.
+    `pattern` makes a name of `frame`, which counts from 0, or `number`, which counts from 1. Frames that
+    cannot be decoded are lost rows of `kind`. Raises `UsageError` where the video's file is not there or
+    another one.
     """
     if not frames:
         return
@@ -36,7 +37,7 @@ def picture_files(
     missing = set(frames)
     for number, pixels in frames_of(video.video, frames):
         missing.discard(number)
-        yield bytes_file(pattern.format(frame=number), _jpeg(pixels))
+        yield bytes_file(pattern.format(frame=number, number=number + 1), _jpeg(pixels))
     source.losses.set(kind, "is in a frame that cannot be decoded", video.video_id, len(missing))
 
 
