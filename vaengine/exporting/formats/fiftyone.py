@@ -55,7 +55,7 @@ def _video_labels(source: Source, video: ExportedVideo) -> Iterator[str]:
 def _object(video: ExportedVideo, row: Annotation, numbers: TrackNumbers) -> dict[str, Any]:
     box, label, facts = box_of(row), label_of(row), video.video
     known = {
-        "label": label,
+        "track": label,
         "name": video.names.get(label or ""),
         "interpolated": "true" if INTERPOLATED in row.attributes else None,
     }

@@ -1,6 +1,6 @@
 """MOTChallenge: tracks of persons in `gt/gt.txt`, every box in `det/det.txt`, and `seqinfo.ini`.
 
-Source: motchallenge.net, "Submit"; frames and numbers of tracks count from 1, boxes are left, top, width,
+Source: motchallenge.net, "Submit": frames, tracks and pixels count from 1; boxes are left, top, width,
 height. `gt/labels.txt` is for Datumaro.
 """
 
@@ -72,7 +72,7 @@ def _detected(source: Source, video: ExportedVideo) -> Iterator[str]:
 
 def _box(row: Annotation) -> str:
     box = box_of(row)
-    return f"{box.x:.3f},{box.y:.3f},{box.width:.3f},{box.height:.3f}"
+    return f"{box.x + 1:.3f},{box.y + 1:.3f},{box.width:.3f},{box.height:.3f}"
 
 
 def _pictures(source: Source, video: ExportedVideo) -> Iterator[OutputFile]:
