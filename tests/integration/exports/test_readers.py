@@ -230,7 +230,8 @@ def test_labelstudio_accepts_boxes_and_ranges(exported: Exported) -> None:
         ]
         assert len(task["ranges"]) == len(lasting)
         labels = Counter(one["value"]["labels"][0] for one in task["boxes"])
-        assert labels == ({"person": 3, "face": 1} if film.rows else {})
+        persons = 2 if film.video.width < 500 else 3  # a box in no track lies outside the narrow picture
+        assert labels == ({"person": persons, "face": 1} if film.rows else {})
         for one in task["boxes"]:
             assert not one["value"]["sequence"][-1]["enabled"], "an appearance ends"
             assert all(1 <= step["frame"] <= film.video.frame_count for step in one["value"]["sequence"])

@@ -7,6 +7,7 @@ the picture. At a box that is not `enabled` an appearance ends.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 from xml.sax.saxutils import quoteattr
 
@@ -37,7 +38,8 @@ def _tasks(source: Source, labels: dict[str, None]) -> Iterator[str]:
 
 
 def _task(source: Source, video: ExportedVideo, labels: dict[str, None]) -> dict[str, Any]:
-    regions = [_region(video, track) for track in tracks_of(source, video, KINDS)]
+    found = (_region(source, video, track) for track in tracks_of(source, video, KINDS))
+    regions = [region for region in found if region["value"]["sequence"]]
     for interval in intervals_from_zero(source, video):
         label = timeline_label(interval)
         labels[label] = None
@@ -56,7 +58,11 @@ def timeline_label(interval: LabelledInterval) -> str:
     return f"{named} {interval.who}".strip()
 
 
-def _region(video: ExportedVideo, track: Track) -> dict[str, Any]:
+def _region(source: Source, video: ExportedVideo, track: Track) -> dict[str, Any]:
+    """A track; its sequence is empty where all of it lies outside the picture."""
+    pieces = [_in_picture(video, piece) for piece in track.pieces]
+    outside = len(track.boxes) - sum(map(len, pieces))
+    source.losses.set(track.kind, "is outside the picture", f"{video.video_id} {track.number}", outside)
     known = {"track": track.label or "", "name": track.name}
     return {
         "id": f"track{track.number}",
@@ -69,10 +75,22 @@ def _region(video: ExportedVideo, track: Track) -> dict[str, Any]:
             "framesCount": video.video.frame_count,
             "duration": video.video.duration_s,
             "labels": [track.noun],
-            "sequence": [step for piece in track.pieces for step in _sequence(video, keyframes(piece))],
+            "sequence": [step for piece in pieces for step in _sequence(video, keyframes(piece))],
         },
         **({} if track.confidence is None else {"score": track.confidence}),
     }
+
+
+def _in_picture(video: ExportedVideo, piece: Iterable[TrackBox]) -> list[TrackBox]:
+    """Boxes cut at the edges of the picture; Label Studio refuses others."""
+    width, height = video.video.width, video.video.height
+    cut = []
+    for box in piece:
+        left, top, right, bottom = box.xyxy
+        sides = (max(0.0, left), max(0.0, top), min(float(width), right), min(float(height), bottom))
+        if sides[0] < sides[2] and sides[1] < sides[3]:
+            cut.append(replace(box, xyxy=sides))
+    return cut
 
 
 def _sequence(video: ExportedVideo, boxes: list[TrackBox]) -> Iterator[dict[str, Any]]:
@@ -124,7 +142,7 @@ FORMAT = Format(
     files,
     (
         "key points",
-        "parts of a frame of what lasts",
+        "parts of a frame of what lasts, parts of boxes outside the picture",
         "boxes on a straight line between two others, to a quarter of a pixel: Label Studio draws them",
     ),
     draws_lines=True,
