@@ -22,13 +22,17 @@ unexport PYTHONPATH
 # ARGS="-n 0" for one after the other.
 SPREAD := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test test-long collect check format bench lock clean
+# Readers of exported files that we did not write, in an environment of their own: about 1 GB.
+READERS := .venv-readers/.ready-$(shell (cat requirements-readers.txt; pwd) | cksum | cut -d' ' -f1)
+
+.PHONY: readers help setup demo test test-long collect check format bench lock clean
 
 help:
 	@echo "make setup   the environment in .venv, from the hash-pinned lock"
 	@echo "make demo    render a clip, annotate it, draw what was found, show where it is and one query"
 	@echo "make test    the tests of a change     make check   format, lint, types, layers"
 	@echo "make test-long   the tests that make test leaves out: every kill, long fuzzing, many writers"
+	@echo "make readers     programs of others that open exported files in tests, in .venv-readers"
 	@echo "make bench   measure, and write docs/benchmarks.md"
 	@echo "make lock    resolve requirements.lock again"
 
@@ -67,7 +71,15 @@ demo: demo_out/demo.mp4 $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
-test-long: $(READY)
+readers: $(READERS)
+
+$(READERS): requirements-readers.txt | $(READY)
+	@echo "readers: installing requirements-readers.txt (about 1 GB)"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-readers
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-readers/bin/python requirements-readers.txt
+	@touch $@
+
+test-long: $(READY) $(READERS)
 	$(BIN)/python -m pytest $(SPREAD) -m "long or hypothesis" --hypothesis-profile long $(ARGS)
 
 # pytest rewrites the assertions of every file of tests once: here, and not in each of its workers at a time.
@@ -103,6 +115,8 @@ bench: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes \
 		--extra offline --group setup --group test --group check pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		requirements-readers.in -o requirements-readers.txt
 
 clean:
-	rm -rf .venv demo_out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-readers demo_out .mypy_cache .ruff_cache .pytest_cache .hypothesis

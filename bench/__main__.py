@@ -11,11 +11,18 @@ import sys
 VISION_CASES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
 CASES = (
     *VISION_CASES,
-    *("faces", "voice", "speech", "coordinator", "store", "query", "chaos", "memory", "scale"),
+    *("faces", "voice", "speech", "coordinator", "store", "query", "export", "chaos", "memory", "scale"),
 )
 CASES_WITH_SETTINGS = ("tracking", "persons")
-CASES_WITH_ROWS = ("store", "query")
-CASES_WITH_QUICK = ("store", "query", "chaos", "memory", "scale")  # cases with a version of a few minutes
+CASES_WITH_ROWS = ("store", "query", "export")
+CASES_WITH_QUICK = (
+    "store",
+    "query",
+    "export",
+    "chaos",
+    "memory",
+    "scale",
+)  # cases with a version of a few minutes
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -40,7 +47,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--rows",
         type=int,
-        help="of the collection of `store` or `query`, in place of a million; kept under a name of its own",
+        help="of the collection of `store`, `query` or `export`, not a million; kept under a name of its own",
     )
     options = parser.parse_args(arguments)
     if options.quick and options.case not in CASES_WITH_QUICK:

@@ -43,6 +43,7 @@ _HOMES = {
     "query": "vaengine.api.query",
     "compare": "vaengine.api.comparison",
     "import_annotations": "vaengine.api.importing",
+    "export": "vaengine.api.export",
     "find": "vaengine.queries.language.builder",
 }
 
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from vaengine.api.annotate import load_annotations as load_annotations
     from vaengine.api.batch import Batch as Batch
     from vaengine.api.comparison import compare as compare
+    from vaengine.api.export import export as export
     from vaengine.api.failure_recovery import FailureRecovery as FailureRecovery
     from vaengine.api.importing import import_annotations as import_annotations
     from vaengine.api.orchestrator import BatchOrchestrator as BatchOrchestrator

@@ -45,9 +45,13 @@ def reading_order(annotation: Annotation) -> tuple[Any, ...]:
 
     Rows without a frame or without a time come first.
     """
+    return (annotation.annotation_type, *frame_order(annotation))
+
+
+def frame_order(annotation: Annotation) -> tuple[Any, ...]:
+    """The sorting key of rows of whatever types: frame, time, id; rows without one come first."""
     frame, time_s = annotation.frame_number, annotation.timestamp_seconds
     return (
-        annotation.annotation_type,
         frame is not None,
         frame or 0,
         time_s is not None,

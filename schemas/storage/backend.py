@@ -188,6 +188,13 @@ class ResultStore(Store):
         """Rows of one work key, ordered by type, frame, time, id."""
 
     @abstractmethod
+    def each_annotation(self, key: WorkKey, kinds: Sequence[str]) -> Iterator[Annotation]:
+        """Rows of these annotation types of one work key, ordered by frame, time, id, without one first.
+
+        A database hands them over one after the other, of one snapshot, and never has them all in memory.
+        """
+
+    @abstractmethod
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         """Rows of these annotation types by work key and type; a type without rows is left out, and so is
         a key without any.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from schemas.storage.backend import StorageBackend
 from vaengine.api.similarity import Likeness
@@ -17,11 +17,14 @@ from vaengine.queries.language.builder import Find
 from vaengine.queries.language.document import Query
 from vaengine.queries.language.parsing import SUFFIXES, query_in, query_of
 from vaengine.queries.language.saved import saved
+from vaengine.queries.match import Match
 from vaengine.queries.named_people import NamedPeople
 from vaengine.requests.store_location import opened
 
 if TYPE_CHECKING:
     from vaengine.rendering.matches.match_clips import WrittenClips
+
+ALL_AT_ONCE: Final = 1_000  # answers of a page, where all of them are wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,26 @@ def query(
     and `QueryTimeout` where a statement takes longer than `timeout_s`.
     """
     with closing(opened(None if out is None else os.fspath(out), db)) as store:
-        asked = _plain(question) or saved(store, str(question))
+        asked = asked_of(store, question)
         changes = {name: value for name, value in (("limit", limit), ("page", page)) if value is not None}
         return answers_of(store, asked.model_copy(update=changes), timeout_s)
+
+
+def asked_of(store: StorageBackend, question: Question) -> Query:
+    """The query that a question is; raises `UsageError`, and `NotFound` for a name that is not saved."""
+    return _plain(question) or saved(store, str(question))
+
+
+def every_answer(store: StorageBackend, asked: Query, timeout_s: float = TIMEOUT_S) -> tuple[Match, ...]:
+    """The answers of all pages, whatever the limit of the query."""
+    found: list[Match] = []
+    page: str | None = asked.page
+    while True:
+        own = answers_of(store, asked.model_copy(update={"page": page, "limit": ALL_AT_ONCE}), timeout_s)
+        found.extend(own.matches)
+        page = own.next_page
+        if page is None:
+            return tuple(found)
 
 
 def answers_of(

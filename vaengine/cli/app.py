@@ -22,6 +22,7 @@ from vaengine.cli.administration.migrate import migrate
 from vaengine.cli.administration.models import models_app
 from vaengine.cli.help_sections import CommandSections
 from vaengine.cli.results.compare import compare
+from vaengine.cli.results.export import export
 from vaengine.cli.results.identities import identities_app
 from vaengine.cli.results.import_command import import_annotations
 from vaengine.cli.results.person import person_app
@@ -100,6 +101,7 @@ for command in (
     render,
     plot,
     compare,
+    export,
 ):
     app.command()(command)
 app.command("import")(import_annotations)  # no name of a function

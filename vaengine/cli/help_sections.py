@@ -11,7 +11,7 @@ SECTIONS: Final = {
     "Annotate": ("run", "resume", "cluster"),
     "Ask": ("query", "facets", "similar"),
     "Look": ("status", "errors", "render", "plot", "logs"),
-    "Correct": ("import", "compare"),
+    "Exchange": ("export", "import", "compare"),
     "Steer": ("pause", "retry", "cancel", "quarantine"),
     "Store": ("identities", "person", "migrate", "db"),
     "Settings": ("models", "config", "doctor"),

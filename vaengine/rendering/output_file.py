@@ -32,7 +32,7 @@ def check_target(
         raise UsageError(f"{target} is a folder: name a file in it with -o")
     if force or not target.exists():
         return True
-    with _storage_errors(target):
+    with output_errors(target):
         existing_mark = mark_in(target)
     if mark is None or not mark.is_successor_of(existing_mark):
         raise UsageError(
@@ -49,11 +49,11 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
     where the operating system refuses the file.
     """
     temporary = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex[:12]}.tmp")
-    with _storage_errors(target):
+    with output_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         file = temporary.open("w+b")
     try:
-        with _storage_errors(target):
+        with output_errors(target):
             with file:
                 yield file
                 file.flush()
@@ -65,7 +65,8 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _storage_errors(target: Path) -> Iterator[None]:
+def output_errors(target: Path) -> Iterator[None]:
+    """Turns an OSError inside the block into `DiskFull`, or `UsageError` that names another place."""
     try:
         yield
     except OSError as error:

@@ -65,6 +65,8 @@ _CURRENT: Final = (
     .where(statuses.c.status == JobStatus.COMPLETED.value)
 )
 
+STREAMED_ROWS: Final = 2_000  # that are in memory at once while results are read row after row
+
 
 @dataclass(frozen=True, slots=True)
 class SqlResults:
@@ -100,6 +102,22 @@ class SqlResults:
 
     def annotations(self, key: WorkKey) -> list[Annotation]:
         return sorted((Annotation.from_data(data) for data in self.data_of(key)), key=reading_order)
+
+    def each_annotation(self, key: WorkKey, kinds: Sequence[str]) -> Iterator[Annotation]:
+        """Has the database sort them by the index that finds them, and reads page after page."""
+        columns = annotation_table.c
+        query = (
+            select(columns.data)
+            .where(of_key(annotation_table, key, self.pipelines.id_of(key.pipeline)))
+            .where((columns.annotation_type + "").in_(kinds))  # not the plain column, as below
+            .order_by(
+                columns.frame_number.nulls_first(),
+                columns.timestamp_seconds.nulls_first(),
+                columns.annotation_id,
+            )
+        )
+        found = self.connection.execute(query, execution_options={"yield_per": STREAMED_ROWS})
+        yield from (Annotation.from_data(json.loads(data)) for data in found.scalars())
 
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         """Counts rows in the database, by one statement for a page of videos."""

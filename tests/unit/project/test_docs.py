@@ -14,6 +14,7 @@ from schemas.annotations import annotation
 from schemas.storage import tables
 from tests.support.stores.asked import Filmed, filmed
 from vaengine.cli.app import app, outcome
+from vaengine.exporting.registry import MODULES
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -64,7 +65,7 @@ def parse(command: click.Command, words: list[str], name: str = "vaengine") -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["questions.md", "querying.md", "similarity.md", "people.md", "corrections.md"]
+    "name", ["questions.md", "querying.md", "similarity.md", "people.md", "corrections.md", "exports.md"]
 )
 def test_every_command_about_answers_can_be_parsed(name: str) -> None:
     commands = commands_on(ROOT / "docs" / name)
@@ -91,6 +92,12 @@ def test_the_ten_questions_are_ten_and_can_be_asked(
         plain = [word.replace("Adam", "person_0001") for word in words if word != "--open"]
         assert outcome([*plain[: plain.index("--out")], "--db", url]) == 0, words
     assert "1 with near sound:laughter within 20 s" in capsys.readouterr().out
+
+
+def test_the_table_of_exports_has_every_format_with_its_command() -> None:
+    page = (ROOT / "docs" / "exports.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| `(\w+)` \| `vaengine export (\w+)` \|", page, re.MULTILINE)
+    assert shown == [(name, name) for name in MODULES]
 
 
 def test_every_annotation_type_and_every_column_is_in_the_output_format() -> None:

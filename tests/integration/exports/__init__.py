@@ -1,0 +1,1 @@
+"""Exported files, opened by readers that we did not write."""
