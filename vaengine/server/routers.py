@@ -7,9 +7,16 @@ from typing import Final
 from fastapi import APIRouter
 
 from vaengine.server import pages
-from vaengine.server.routes import health
+from vaengine.server.routes import batches, events, health, models, people, queries, uploads, videos
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
+    videos.router,
+    batches.router,
+    uploads.router,
+    queries.router,
+    people.router,
+    models.router,
+    events.router,
     pages.router,
 )
