@@ -7,7 +7,18 @@ from typing import Final
 from fastapi import APIRouter
 
 from vaengine.server import pages
-from vaengine.server.routes import batches, events, health, models, people, queries, uploads, videos
+from vaengine.server.routes import (
+    batches,
+    events,
+    health,
+    metrics,
+    models,
+    overview,
+    people,
+    queries,
+    uploads,
+    videos,
+)
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
@@ -18,5 +29,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     people.router,
     models.router,
     events.router,
+    overview.router,
+    metrics.router,
     pages.router,
 )
