@@ -59,9 +59,9 @@ def serve(
     """Show a store in the browser, and answer programs."""
     from schemas.errors import UsageError
     from vaengine.process.signals import EXIT_CODES
+    from vaengine.requests.server_token import own_token
     from vaengine.requests.store_location import results_folder, stored_at
     from vaengine.server.settings import ServerSettings
-    from vaengine.server.token_file import own_token
     from vaengine.server.uvicorn_server import serve as serve_app
 
     if work and read_only:
