@@ -11,7 +11,19 @@ import sys
 VISION_CASES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
 CASES = (
     *VISION_CASES,
-    *("faces", "voice", "speech", "coordinator", "store", "query", "export", "chaos", "memory", "scale"),
+    *(
+        "faces",
+        "voice",
+        "speech",
+        "coordinator",
+        "store",
+        "query",
+        "export",
+        "chaos",
+        "memory",
+        "scale",
+        "serve",
+    ),
 )
 CASES_WITH_SETTINGS = ("tracking", "persons")
 CASES_WITH_ROWS = ("store", "query", "export")
@@ -22,6 +34,7 @@ CASES_WITH_QUICK = (
     "chaos",
     "memory",
     "scale",
+    "serve",
 )  # cases with a version of a few minutes
 
 

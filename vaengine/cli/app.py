@@ -32,7 +32,9 @@ from vaengine.cli.results.similar import similar
 from vaengine.cli.runs.cluster import cluster_app
 from vaengine.cli.runs.jobs import cancel, logs, pause, quarantine_app, retry
 from vaengine.cli.runs.run import resume, run
+from vaengine.cli.runs.serve import serve
 from vaengine.cli.runs.status import errors, status
+from vaengine.cli.runs.work import work
 from vaengine.console.output import say
 from vaengine.console.terminal import outlive_terminal
 from vaengine.process.supervisor import Invocation, is_supervised_command, run_supervised
@@ -102,6 +104,8 @@ for command in (
     plot,
     compare,
     export,
+    serve,
+    work,
 ):
     app.command()(command)
 app.command("import")(import_annotations)  # no name of a function

@@ -8,9 +8,9 @@ from typing import Any, Final
 from typer.core import TyperGroup
 
 SECTIONS: Final = {
-    "Annotate": ("run", "resume", "cluster"),
+    "Annotate": ("run", "resume", "work", "cluster"),
     "Ask": ("query", "facets", "similar"),
-    "Look": ("status", "errors", "render", "plot", "logs"),
+    "Look": ("status", "errors", "render", "plot", "logs", "serve"),
     "Exchange": ("export", "import", "compare"),
     "Steer": ("pause", "retry", "cancel", "quarantine"),
     "Store": ("identities", "person", "migrate", "db"),

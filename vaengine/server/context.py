@@ -1,0 +1,75 @@
+"""What the routes of one app share, and how a route asks for it: `store: Reader`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+from fastapi import Depends, FastAPI, Request
+
+from schemas.storage.backend import StorageBackend
+from vaengine.server.collection.index import CollectionIndex, Snapshot
+from vaengine.server.events.hub import EventHub
+from vaengine.server.resources import ResourceLog
+from vaengine.server.settings import ServerSettings
+from vaengine.server.stores import Stores
+from vaengine.server.uploads import Uploads
+
+UPLOADS: Final = "uploads"  # folder below that of the results
+
+
+@dataclass(frozen=True, slots=True)
+class ServerContext:
+    """What an app has: its settings, its store, the collection, events, uploads, samples of the load.
+
+    `stopping` says that the app ends; streams watch it.
+    """
+
+    settings: ServerSettings
+    stores: Stores
+    collection: CollectionIndex
+    events: EventHub
+    uploads: Uploads
+    resources: ResourceLog
+    stopping: asyncio.Event
+
+    @classmethod
+    def of(cls, settings: ServerSettings) -> ServerContext:
+        """The context of an app with these settings; nothing is opened yet."""
+        stores, stopping = Stores(settings.store_url), asyncio.Event()
+        collection = CollectionIndex(stores.reader)
+        events = EventHub(stores.reader, collection, stopping)
+        uploads = Uploads(Path(settings.out) / UPLOADS, settings.max_upload_bytes)
+        resources = ResourceLog(Path(settings.out), settings.store_url, read_only=settings.read_only)
+        return cls(settings, stores, collection, events, uploads, resources, stopping)
+
+
+def attach(app: FastAPI, context: ServerContext) -> None:
+    """Give an app its context."""
+    app.state.context = context
+
+
+def context_of(request: Request) -> ServerContext:
+    """The context of the app that a request came to."""
+    context: ServerContext = request.app.state.context
+    return context
+
+
+def _reader(request: Request) -> StorageBackend:
+    return context_of(request).stores.reader()
+
+
+def _writer(request: Request) -> StorageBackend:
+    return context_of(request).stores.writer()
+
+
+def _snapshot(request: Request) -> Snapshot:
+    return context_of(request).collection.current()
+
+
+Context = Annotated[ServerContext, Depends(context_of)]
+Reader = Annotated[StorageBackend, Depends(_reader)]
+Writer = Annotated[StorageBackend, Depends(_writer)]
+Collection = Annotated[Snapshot, Depends(_snapshot)]

@@ -1,0 +1,35 @@
+"""All routers of the app, in one list."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from vaengine.server import pages
+from vaengine.server.routes import (
+    batches,
+    events,
+    health,
+    metrics,
+    models,
+    overview,
+    people,
+    queries,
+    uploads,
+    videos,
+)
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    health.router,
+    videos.router,
+    batches.router,
+    uploads.router,
+    queries.router,
+    people.router,
+    models.router,
+    events.router,
+    overview.router,
+    metrics.router,
+    pages.router,
+)
