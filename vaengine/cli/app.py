@@ -29,6 +29,7 @@ from vaengine.cli.results.similar import similar
 from vaengine.cli.runs.cluster import cluster_app
 from vaengine.cli.runs.jobs import cancel, logs, pause, quarantine_app, retry
 from vaengine.cli.runs.run import resume, run
+from vaengine.cli.runs.serve import serve
 from vaengine.cli.runs.status import errors, status
 from vaengine.console.output import say
 from vaengine.console.terminal import outlive_terminal
@@ -97,6 +98,7 @@ for command in (
     migrate,
     render,
     plot,
+    serve,
 ):
     app.command()(command)
 

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 SECTIONS: Final = {
     "Annotate": ("run", "resume", "cluster"),
     "Ask": ("query", "facets", "similar"),
-    "Look": ("status", "errors", "render", "plot", "logs"),
+    "Look": ("status", "errors", "render", "plot", "logs", "serve"),
     "Steer": ("pause", "retry", "cancel", "quarantine"),
     "Store": ("identities", "person", "migrate", "db"),
     "Settings": ("models", "config", "doctor"),

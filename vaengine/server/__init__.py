@@ -1,0 +1,1 @@
+"""The server: an API, events and pages over one store, for browsers and programs."""

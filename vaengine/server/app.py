@@ -1,0 +1,63 @@
+"""The app: one FastAPI application over one store, for uvicorn and for Ray Serve."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
+
+from vaengine.server.context import ServerContext, attach
+from vaengine.server.error_answers import answer_errors
+from vaengine.server.guard import Guard
+from vaengine.server.pages import STATIC
+from vaengine.server.routers import ROUTERS
+from vaengine.server.settings import ServerSettings
+from vaengine.server.stores import Stores
+
+MAX_BODY_BYTES: Final = 2**20  # of a request that is no upload
+NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
+def make_app(settings: ServerSettings) -> FastAPI:
+    """The app over the store of the settings.
+
+    The store is opened when the first request needs it. The app's `state.context` is its `ServerContext`.
+    """
+    from vaengine import __version__
+
+    context = ServerContext(settings, Stores(settings.store_url))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        context.stopping.set()
+        context.stores.close()
+
+    app = FastAPI(
+        title="vaengine",
+        version=__version__,
+        summary="Annotations of a video collection: what was found, what is at work, more to ask for.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+        max_body_size=MAX_BODY_BYTES,
+        telemetry=NO_TELEMETRY,
+    )
+    attach(app, context)
+    answer_errors(app)
+    app.add_middleware(Guard, settings=settings)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    return app

@@ -1,0 +1,15 @@
+"""All routers of the app, in one list."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from vaengine.server import pages
+from vaengine.server.routes import health
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    health.router,
+    pages.router,
+)

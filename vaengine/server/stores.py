@@ -1,0 +1,44 @@
+"""The store of a server, opened once for reading and once for writing, for all requests."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemas.storage.backend import StorageBackend
+
+
+class Stores:
+    """Opens a server's store when it is first needed; may be used from any thread.
+
+    `reader` and `writer` raise what opening a store raises, each time anew: a store that comes back is found.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._open: dict[bool, StorageBackend] = {}  # by whether it is read only
+
+    def reader(self) -> StorageBackend:
+        """The store, for reading."""
+        return self._opened(read_only=True)
+
+    def writer(self) -> StorageBackend:
+        """The store, for writing; a missing one is created."""
+        return self._opened(read_only=False)
+
+    def close(self) -> None:
+        """Close what is open."""
+        with self._lock:
+            for store in self._open.values():
+                store.close()
+            self._open.clear()
+
+    def _opened(self, *, read_only: bool) -> StorageBackend:
+        from actors.stores import open_store
+
+        with self._lock:
+            if read_only not in self._open:
+                self._open[read_only] = open_store(self._url, read_only=read_only)
+            return self._open[read_only]
