@@ -7,9 +7,11 @@ from typing import Final
 from fastapi import APIRouter
 
 from vaengine.server import pages
+from vaengine.server.media import routes as media
 from vaengine.server.routes import health
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
+    media.router,
     pages.router,
 )

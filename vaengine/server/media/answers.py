@@ -35,7 +35,6 @@ class ReviewFacts(BaseModel):
 
     video_id: str
     name: str
-    fingerprint: str
     width: int
     height: int
     rotation: int

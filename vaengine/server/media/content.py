@@ -47,8 +47,7 @@ class VideoContent:
     @cached_property
     def times_s(self) -> Floats:
         """Seconds from the first frame to each frame, N float64."""
-        times: Floats = (self.video.index.pts - self.video.start_pts) * float(self.video.time_base)
-        return times
+        return times_of(self.video)
 
 
 class VideoContents:
@@ -114,6 +113,11 @@ def _state(found: VideoResults) -> State:
         (name, result.config_hash, result.digest or "", str(result.status), str(result.completed_at))
         for name, result in sorted(found.pipelines.items())
     )
+
+
+def times_of(video: Video) -> Floats:
+    """Seconds from the first frame to each frame of a video, N float64."""
+    return np.asarray((video.index.pts - video.start_pts) * float(video.time_base), np.float64)
 
 
 def frame_before(times_s: Floats, time_s: float) -> int:

@@ -29,9 +29,9 @@ from vaengine.server.media.answers import (
     Utterance,
 )
 from vaengine.server.media.boxes import BoxColumns, box_columns
-from vaengine.server.media.content import VideoContent, frame_before, video_of
+from vaengine.server.media.content import VideoContent, frame_before, times_of, video_of
 from vaengine.server.media.frame_times import packed_times
-from vaengine.server.media.lanes import Lane, lanes_of
+from vaengine.server.media.lanes import Lane, LaneKind, lanes_of
 from vaengine.server.media.requests import PictureOrder
 from vaengine.server.media.shelf import Shelf, closing_shelf
 
@@ -59,7 +59,6 @@ def review(video_id: str, store: Reader, shelf: Shelf) -> ReviewFacts:
     return ReviewFacts(
         video_id=video_id,
         name=name_of(video.path),
-        fingerprint=video.fingerprint,
         width=video.width,
         height=video.height,
         rotation=video.rotation,
@@ -107,10 +106,12 @@ def lanes(
     start: Annotated[Seconds | None, Query(alias="from")] = None,
     end: Annotated[Seconds | None, Query(alias="to")] = None,
     px: Pixels = 1000,
+    kind: LaneKind | None = None,
+    key: str | None = None,
 ) -> list[LaneAnswer]:
     """The lanes of a video's timeline in `[from, to)` seconds, for a width of `px` pixels.
 
-    Intervals narrower than a pixel are merged with their like.
+    Intervals narrower than a pixel are merged with their like. `kind` and `key` keep to one kind, or lane.
     """
     content = shelf.contents.of(store, video_id)
     start_s = min(0.0, _first_s(content)) if start is None else start
@@ -118,7 +119,11 @@ def lanes(
     if start_s >= end_s:
         raise UsageError(f"nothing lies between {start_s:g} s and {end_s:g} s: `from` must come before `to`")
     all_lanes = lanes_of(content.timeline, _names(store, video_id))
-    return [_lane_answer(lane, lane.within(start_s, end_s, px)) for lane in all_lanes]
+    return [
+        _lane_answer(lane, lane.within(start_s, end_s, px))
+        for lane in all_lanes
+        if kind in (None, lane.kind) and key in (None, lane.key)
+    ]
 
 
 @router.get("/boxes")
@@ -261,7 +266,7 @@ def _with_pictures(video: Video) -> Video:
 
 def _frame_time_s(video: Video, time_s: float) -> float:
     """The time of the frame that is shown at a time: times of one frame have one picture."""
-    times_s = (video.index.pts - video.start_pts) * float(video.time_base)
+    times_s = times_of(video)
     return float(times_s[frame_before(times_s, time_s)])
 
 

@@ -56,9 +56,9 @@ def _fetched(package: Package) -> Mapping[str, Any]:
         command = ["npm", "pack", f"{package.name}@{package.version}", "--json", "--silent"]
         told = json.loads(subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout)[0]
         with tarfile.open(Path(folder) / told["filename"]) as archive:
-            digests = {
-                _kept(archive, f"package/{name}", Path(name).name) for name in package.files
-            } | {_kept(archive, "package/LICENSE", f"{package.name}.LICENSE")}
+            digests = {_kept(archive, f"package/{name}", Path(name).name) for name in package.files} | {
+                _kept(archive, "package/LICENSE", f"{package.name}.LICENSE")
+            }
     return {
         "package": package.name,
         "version": package.version,
