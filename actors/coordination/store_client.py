@@ -15,13 +15,21 @@ from schemas.annotations.annotation import Annotation
 from schemas.annotations.words import WordSearch
 from schemas.errors import DiskFull, StoreFailed
 from schemas.media.video import Video
-from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.backend import (
+    Embeddings,
+    FaceLinks,
+    Identity,
+    Outcome,
+    RowCount,
+    StorageBackend,
+    VideoFacts,
+)
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus
-from schemas.work.job_event import Control, JobEvent
+from schemas.work.job_event import Control, JobEvent, NumberedEvent
 from schemas.work.manifest import ChunkCommit, FrameNumbers, ManifestLine
 from schemas.work.retry import GiveUp, RetryPolicy
 from schemas.work.run import RunInfo, StoredBatch
@@ -266,6 +274,26 @@ class StoreClient(StorageBackend):
 
     def embeddings(self, key: WorkKey) -> Embeddings | None:
         value: Embeddings | None = self._call("embeddings", key)
+        return value
+
+    def video_facts(self, video_ids: Sequence[str] | None = None) -> dict[str, VideoFacts]:
+        value: dict[str, VideoFacts] = self._call("video_facts", video_ids)
+        return value
+
+    def events_after(self, number: int, limit: int) -> list[NumberedEvent]:
+        value: list[NumberedEvent] = self._call("events_after", number, limit)
+        return value
+
+    def newest_event(self) -> int:
+        value: int = self._call("newest_event")
+        return value
+
+    def submissions(self) -> dict[str, str]:
+        value: dict[str, str] = self._call("submissions")
+        return value
+
+    def swap_submission(self, submission_id: str, old: str | None, new: str | None) -> bool:
+        value: bool = self._call("swap_submission", submission_id, old, new)
         return value
 
     def saved_queries(self) -> dict[str, str]:

@@ -50,7 +50,12 @@ _SYNC_UPDATE: Final = (
     .values(source=ledger.c.source)
 )
 _SETTINGS: Final = (
-    select(tables.meta.c.name).where(tables.meta.c.name.not_in(tables.OF_ITSELF)).order_by(tables.meta.c.name)
+    select(tables.meta.c.name)
+    .where(
+        tables.meta.c.name.not_in(tables.OF_ITSELF),
+        tables.meta.c.name.not_like(f"{tables.SUBMISSION}%"),
+    )
+    .order_by(tables.meta.c.name)
 )
 _STORE_ID: Final = select(tables.meta.c.value).where(tables.meta.c.name == tables.STORE_ID)
 _ROWS_WITHOUT_JOB: Final = (

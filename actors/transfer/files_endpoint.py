@@ -26,6 +26,7 @@ from actors.transfer.files_rows import FilesRows, PathIndex, batches_in, rows_as
 from actors.transfer.files_video import VideoFiles
 from actors.transfer.unit import POSITION, Unit, WireRow
 from schemas.errors import NotFound, StoreUnreachable
+from schemas.storage.tables import SUBMISSION
 
 _BEGUN = "begun"
 _RESULT_SUFFIXES: Final = (".json", ".vtt", ".srt", ".rttm")
@@ -73,6 +74,11 @@ class FilesEndpoint(Endpoint):
         """Does nothing: no file stays open."""
 
 
+def _moves(setting: str) -> bool:
+    """Whether a setting goes along with the results: work that was submitted here is not."""
+    return not setting.startswith(SUBMISSION)
+
+
 class FilesSource(Source):
     """The present content of the files."""
 
@@ -82,7 +88,7 @@ class FilesSource(Source):
     def units(self) -> list[Unit]:
         return [
             *(Unit("batch", name) for name in batches_in(self._layout)),
-            *(Unit("setting", name) for name in sorted(read_object(self._layout.meta) or {})),
+            *(Unit("setting", name) for name in sorted(read_object(self._layout.meta) or {}) if _moves(name)),
             *(Unit("video", name) for name in self._layout.video_folders()),
             *([Unit("identities", "")] if self._layout.identities.is_file() else []),
             *([Unit("people", "")] if self._layout.people.is_file() else []),

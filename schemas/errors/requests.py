@@ -101,3 +101,10 @@ class LaunchFailed(UsageError):
     """The cluster of a launch file could not be started or ended. Values: file, command, exit code."""
 
     template = "{0}: {1} failed (exit code {2}); what it printed above says why"
+
+
+class TooLarge(UsageError):
+    """A file that is larger than the server takes. Values: name, bytes."""
+
+    template = "{0} is larger than the {1:,} bytes that this server takes: give its path, or a smaller file"
+    kind = "too_large"

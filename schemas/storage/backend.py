@@ -20,7 +20,7 @@ from schemas.storage.retention import RetentionStore
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus
-from schemas.work.job_event import Control, JobEvent
+from schemas.work.job_event import Control, JobEvent, NumberedEvent
 from schemas.work.manifest import ChunkCommit, FrameNumbers, ManifestLine
 from schemas.work.run import RunInfo, StoredBatch
 
@@ -78,6 +78,19 @@ class Identity:
     model: str
     similarity: float
     first_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What a list of videos shows of one, without the times of its frames."""
+
+    video_id: str
+    path: str
+    size_bytes: int
+    duration_s: float
+    width: int
+    height: int
+    codec: str
 
 
 FaceLinks = Mapping[tuple[str, str], int]  # frames by (face_id, person_id)
@@ -251,6 +264,10 @@ class ResultStore(Store):
     @abstractmethod
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
         """Probed facts of videos by id; those never readable are left out."""
+
+    @abstractmethod
+    def video_facts(self, video_ids: Sequence[str] | None = None) -> dict[str, VideoFacts]:
+        """Facts of these videos or of all, by id, cheap enough for every video of a collection."""
 
     @abstractmethod
     def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
@@ -452,6 +469,33 @@ class JobControls(Store):
         Raises `NotFound`.
         """
 
+    @abstractmethod
+    def events_after(self, number: int, limit: int) -> list[NumberedEvent]:
+        """The first `limit` events of all jobs after this number, by number; those of removed jobs are gone.
+
+        A number that is visible late, of a transaction that took long, may be lower than one seen before.
+        """
+
+    @abstractmethod
+    def newest_event(self) -> int:
+        """The highest number of an event, 0 before the first."""
+
+
+class SubmissionStore(Store):
+    """Batches that were submitted and wait for an engine, as JSON documents by their ids."""
+
+    @abstractmethod
+    def submissions(self) -> dict[str, str]:
+        """Every submission, also those that were taken or have ended."""
+
+    @abstractmethod
+    def swap_submission(self, submission_id: str, old: str | None, new: str | None) -> bool:
+        """Put a document in the place of another, if that is what is stored; returns whether it was.
+
+        None stands for no document: `old` to add one, `new` to remove one. Of two who take a submission at
+        once one does.
+        """
+
 
 class IdentityStore(Store):
     """Who is who across the videos of the collection."""
@@ -502,7 +546,14 @@ class PeopleStore(Store):
 
 
 class StorageBackend(
-    ResultStore, RunStore, JobControls, IdentityStore, PeopleStore, QueryStore, RetentionStore
+    ResultStore,
+    RunStore,
+    JobControls,
+    SubmissionStore,
+    IdentityStore,
+    PeopleStore,
+    QueryStore,
+    RetentionStore,
 ):
     """Keeps annotations, jobs and the manifest; what is committed survives a kill at any moment.
 

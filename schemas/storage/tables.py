@@ -349,6 +349,7 @@ person_edits: Final = Table(
 STORE_ID: Final = "store_id"  # rows of `meta` about the database itself, which go nowhere else
 REMOVAL: Final = "removal"
 OF_ITSELF: Final = (STORE_ID, REMOVAL)
+SUBMISSION: Final = "submission."  # begins the names of those that are work to do here, and stay too
 
 meta: Final = Table(
     "meta",

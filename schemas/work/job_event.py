@@ -27,3 +27,14 @@ class JobEvent:
     pipeline: str | None = None
     message: str | None = None
     detail: str | None = None  # a traceback
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedEvent:
+    """An event of a job in the one order that a store has for all its events; numbers may have gaps.
+
+    The event is without its message and detail, which the log of its job has.
+    """
+
+    number: int
+    event: JobEvent

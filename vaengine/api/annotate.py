@@ -51,7 +51,9 @@ def annotate(
     failed, with its reason, `VaengineError` when the run ended early. Ctrl-C stops the run and keeps what is
     done.
     """
-    asked = _asked([path], pipelines, preset, settings, config, models, out, db, workers, cluster, replace)
+    asked = resolved_options(
+        [path], pipelines, preset, settings, config, models, out, db, workers, cluster, replace
+    )
     if (count := len(asked.request.inputs)) > 1:
         raise UsageError(
             f"{os.fspath(path)} leads to {count} videos: annotate takes one, annotate_all takes many"
@@ -86,7 +88,9 @@ def annotate_all(
     from vaengine.planning.preflight import refuse_known
 
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    found = _asked(given, pipelines, preset, settings, config, models, out, db, workers, cluster, replace)
+    found = resolved_options(
+        given, pipelines, preset, settings, config, models, out, db, workers, cluster, replace
+    )
     refuse_known(found.request)
     return Batch(found, progress=progress)
 
@@ -114,7 +118,7 @@ def load_annotations(
         return VideoAnnotations.from_store(store, jobs[0].video_id, newest)
 
 
-def _asked(
+def resolved_options(
     paths: Iterable[StrPath],
     pipelines: str | Sequence[str] | None,
     preset: str | None,

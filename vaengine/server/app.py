@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
@@ -16,7 +17,6 @@ from vaengine.server.guard import Guard
 from vaengine.server.pages import STATIC
 from vaengine.server.routers import ROUTERS
 from vaengine.server.settings import ServerSettings
-from vaengine.server.stores import Stores
 
 MAX_BODY_BYTES: Final = 2**20  # of a request that is no upload
 NO_TELEMETRY: Final[TelemetryConfig] = {
@@ -35,12 +35,14 @@ def make_app(settings: ServerSettings) -> FastAPI:
     """
     from vaengine import __version__
 
-    context = ServerContext(settings, Stores(settings.store_url))
+    context = ServerContext.of(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        poller = asyncio.create_task(context.events.run())
         yield
         context.stopping.set()
+        await poller
         context.stores.close()
 
     app = FastAPI(

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
 
 from fastapi import Depends, FastAPI, Request
 
 from schemas.storage.backend import StorageBackend
+from vaengine.server.collection.index import CollectionIndex, Snapshot
+from vaengine.server.events.hub import EventHub
 from vaengine.server.settings import ServerSettings
 from vaengine.server.stores import Stores
+from vaengine.server.uploads import Uploads
+
+UPLOADS: Final = "uploads"  # folder below that of the results
 
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """The settings of an app, its store, and the event that says that it ends, which streams watch."""
+    """What an app has: its settings, its store, the collection, events, and uploads.
+
+    `stopping` says that the app ends; streams watch it.
+    """
 
     settings: ServerSettings
     stores: Stores
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    collection: CollectionIndex
+    events: EventHub
+    uploads: Uploads
+    stopping: asyncio.Event
+
+    @classmethod
+    def of(cls, settings: ServerSettings) -> ServerContext:
+        """The context of an app with these settings; nothing is opened yet."""
+        stores, stopping = Stores(settings.store_url), asyncio.Event()
+        collection = CollectionIndex(stores.reader)
+        events = EventHub(stores.reader, collection, stopping)
+        uploads = Uploads(Path(settings.out) / UPLOADS, settings.max_upload_bytes)
+        return cls(settings, stores, collection, events, uploads, stopping)
 
 
 def attach(app: FastAPI, context: ServerContext) -> None:
@@ -41,6 +62,11 @@ def _writer(request: Request) -> StorageBackend:
     return context_of(request).stores.writer()
 
 
+def _snapshot(request: Request) -> Snapshot:
+    return context_of(request).collection.current()
+
+
 Context = Annotated[ServerContext, Depends(context_of)]
 Reader = Annotated[StorageBackend, Depends(_reader)]
 Writer = Annotated[StorageBackend, Depends(_writer)]
+Collection = Annotated[Snapshot, Depends(_snapshot)]

@@ -1,7 +1,8 @@
 """Errors as answers: one JSON form for all, made from the one tree of errors.
 
 `{"error": {"kind": ..., "what": ..., "where": ..., "cure": ...}}`: `what` is what went wrong, on one line,
-`where` the request, and the part of it that is at fault, `cure` what to do, or null.
+`where` the request, and the part of it that is at fault, `cure` what to do, or null. `kind` is the name of
+the error, such as `not_found` and `would_replace`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from vaengine.server.access import Refusal
 log = logging.getLogger(__name__)
 
 STATUSES: Final[tuple[tuple[type[VaengineError], HTTPStatus], ...]] = (  # the first that fits
+    (errors.TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (errors.NotFound, HTTPStatus.NOT_FOUND),
     (errors.WouldReplace, HTTPStatus.CONFLICT),
     (errors.PeopleChanged, HTTPStatus.CONFLICT),
@@ -70,13 +72,12 @@ def status_of(error: VaengineError) -> HTTPStatus:
 def facts_of(error: VaengineError, where: str) -> ErrorFacts:
     """An error as it is answered: the cure is what its template ends with after the facts, if anything."""
     text = " ".join([str(error), *getattr(error, "__notes__", ())])
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
     cure = re.search(r"[;:] ([^{}]+)$", error.template)
     ending = cure[1].strip() if cure else ""
     if ending and text.endswith(ending):
-        return ErrorFacts(
-            kind=error.kind, what=text.removesuffix(ending).rstrip(" ;:"), where=where, cure=ending
-        )
-    return ErrorFacts(kind=error.kind, what=text, where=where)
+        return ErrorFacts(kind=kind, what=text.removesuffix(ending).rstrip(" ;:"), where=where, cure=ending)
+    return ErrorFacts(kind=kind, what=text, where=where)
 
 
 def refused(refusal: Refusal, where: str) -> JSONResponse:
@@ -93,6 +94,7 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(VaengineError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_request)
     app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RecursionError, _of_depth)
     app.add_exception_handler(Exception, _of_anything)
 
 
@@ -114,6 +116,11 @@ def _of_http(request: Request, error: Exception) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     facts = ErrorFacts(kind=status.name.lower(), what=str(error.detail), where=_where(request))
     return _answer(status, facts, dict(error.headers or {}))
+
+
+def _of_depth(request: Request, error: Exception) -> JSONResponse:
+    facts = ErrorFacts(kind="usage", what="the request is nested too deeply", where=_where(request))
+    return _answer(HTTPStatus.BAD_REQUEST, facts)
 
 
 def _of_anything(request: Request, error: Exception) -> JSONResponse:

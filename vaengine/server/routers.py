@@ -7,11 +7,20 @@ from typing import Final
 from fastapi import APIRouter
 
 from vaengine.server import pages
+from vaengine.server.media import portrait_routes
 from vaengine.server.media import routes as media
-from vaengine.server.routes import health
+from vaengine.server.routes import batches, events, health, models, people, queries, uploads, videos
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
+    videos.router,
     media.router,
+    portrait_routes.router,
+    batches.router,
+    uploads.router,
+    queries.router,
+    people.router,
+    models.router,
+    events.router,
     pages.router,
 )

@@ -14,13 +14,22 @@ from schemas.annotations.words import WordSearch
 from schemas.errors import PeopleChanged
 from schemas.media.video import Video
 from schemas.pipelines import AUDIO
-from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount, StorageBackend
+from schemas.storage.backend import (
+    Embeddings,
+    FaceLinks,
+    Identity,
+    Outcome,
+    RowCount,
+    StorageBackend,
+    VideoFacts,
+)
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import PersonIn, Pruning, Removed, Stock
+from schemas.storage.tables import SUBMISSION
 from schemas.work.attempt import Attempt, PipelineStart
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus
-from schemas.work.job_event import Control, JobEvent
+from schemas.work.job_event import Control, JobEvent, NumberedEvent
 from schemas.work.manifest import ChunkCommit, ManifestLine
 from schemas.work.run import RunInfo, StoredBatch
 
@@ -135,6 +144,10 @@ class Backend(StorageBackend):
     def videos(self, video_ids: Sequence[str]) -> dict[str, Video]:
         with self._storage.read() as tx:
             return tx.videos.by_id(video_ids)
+
+    def video_facts(self, video_ids: Sequence[str] | None = None) -> dict[str, VideoFacts]:
+        with self._storage.read() as tx:
+            return tx.videos.facts(video_ids)
 
     def known_videos(self, paths: Sequence[str]) -> dict[str, Video]:
         with self._storage.read() as tx:
@@ -254,6 +267,31 @@ class Backend(StorageBackend):
     def events(self, job_id: str) -> list[JobEvent]:
         with self._storage.read() as tx:
             return controls.events(tx, job_id)
+
+    def events_after(self, number: int, limit: int) -> list[NumberedEvent]:
+        with self._storage.read() as tx:
+            return tx.log.after(number, limit)
+
+    def newest_event(self) -> int:
+        with self._storage.read() as tx:
+            return tx.log.newest()
+
+    # Submissions.
+
+    def submissions(self) -> dict[str, str]:
+        with self._storage.read() as tx:
+            return tx.catalog.settings_below(SUBMISSION)
+
+    def swap_submission(self, submission_id: str, old: str | None, new: str | None) -> bool:
+        name = SUBMISSION + submission_id
+        with self._storage.write(None) as tx:
+            if tx.catalog.setting(name) != old:
+                return False
+            if new is None:
+                tx.catalog.drop_setting(name)
+            else:
+                tx.catalog.put_setting(name, new)
+            return True
 
     # Identities.
 

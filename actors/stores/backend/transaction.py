@@ -19,13 +19,13 @@ from actors.stores.rules.pruning import PruneDecision
 from schemas.annotations.annotation import Annotation
 from schemas.annotations.words import WordSearch
 from schemas.media.video import Video
-from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount
+from schemas.storage.backend import Embeddings, FaceLinks, Identity, Outcome, RowCount, VideoFacts
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 from schemas.storage.retention import Removed
 from schemas.work.attempt import Attempt
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
-from schemas.work.job_event import Control, JobEvent
+from schemas.work.job_event import Control, JobEvent, NumberedEvent
 from schemas.work.manifest import ChunkCommit, ManifestLine
 from schemas.work.run import RunInfo, StoredBatch
 
@@ -95,6 +95,8 @@ class JobLog(Protocol):
     def note(self, entries: Iterable[tuple[BatchJob, JobEvent]]) -> None: ...
     def events(self, job: BatchJob) -> list[JobEvent]: ...
     def registered_by(self, jobs: Sequence[BatchJob], epoch: int) -> set[str]: ...
+    def after(self, number: int, limit: int) -> list[NumberedEvent]: ...  # of all jobs, without free text
+    def newest(self) -> int: ...
 
 
 class Videos(Protocol):
@@ -110,6 +112,7 @@ class Videos(Protocol):
     def by_path(self, paths: Iterable[str]) -> dict[str, Video]: ...
     def fingerprints(self, video_ids: Iterable[str]) -> dict[str, str]: ...
     def ids_by_content(self, fingerprints: Iterable[str]) -> dict[str, tuple[str, ...]]: ...
+    def facts(self, video_ids: Iterable[str] | None) -> dict[str, VideoFacts]: ...  # None: of all
     def paths(self) -> dict[str, str]: ...
     def paths_of(self, video_id: str) -> set[str]: ...  # also those in its jobs
 

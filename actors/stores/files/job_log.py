@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.stores.encoding import attempt_rows, rows
+from actors.stores.files import event_file
 from actors.stores.files.layout import FileLayout
 from actors.stores.rules import job_log
 from schemas.work.job import BatchJob
-from schemas.work.job_event import JobEvent
+from schemas.work.job_event import JobEvent, NumberedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,19 @@ class FileJobLog:
     layout: FileLayout
 
     def note(self, entries: Iterable[tuple[BatchJob, JobEvent]]) -> None:
-        for job, event in entries:
+        noted = list(entries)
+        for job, event in noted:
             path = self.layout.log(job.video_id, job.job_id)
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(line_of(attempt_rows.event_row(event)))
+        event_file.append(self.layout.events, [event for _, event in noted])
+
+    def after(self, number: int, limit: int) -> list[NumberedEvent]:
+        return event_file.read(self.layout.events, number, limit)
+
+    def newest(self) -> int:
+        return event_file.count(self.layout.events)
 
     def events(self, job: BatchJob) -> list[JobEvent]:
         """The events of a job's log in order; a line that was cut off is left out."""

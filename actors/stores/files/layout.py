@@ -1,7 +1,7 @@
 """The paths of a store of files.
 
 BASE/.store/{epoch, store_id, meta.json, controls.json, identities.json, people.json, removal.json}
-BASE/.store/{runs/, paths/, scratch/}
+BASE/.store/{runs/, paths/, scratch/, events}
 BASE/.store/ledger/UNIT.json                  a unit that was moved here from another store
 BASE/.store/live/EPOCH/{pulse.json, *.lease}  a run that has not ended, and its leases
 BASE/VIDEO/{job_metadata.json, PIPELINE.json, batch_summary.json}  the files that people open
@@ -68,6 +68,11 @@ class FileLayout:
     @property
     def people(self) -> Path:
         return self.base / ".store" / "people.json"
+
+    @property
+    def events(self) -> Path:
+        """The events of all jobs in one order, in records of one length."""
+        return self.base / ".store" / "events"
 
     @property
     def removal(self) -> Path:

@@ -11,6 +11,7 @@ from actors.stores.encoding import rows
 from actors.stores.encoding.content_endings import content_endings
 from actors.stores.files.registry import Registry
 from schemas.media.video import Video
+from schemas.storage.backend import VideoFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ class FileVideos:
             if fingerprint in requested:
                 found[fingerprint].append(video_id)
         return {content: tuple(sorted(ids)) for content, ids in found.items()}
+
+    def facts(self, video_ids: Iterable[str] | None) -> dict[str, VideoFacts]:
+        known = self._facts(self.registry.layout.video_ids() if video_ids is None else video_ids)
+        names = ("video_id", "path", "size_bytes", "duration_seconds", "width", "height", "codec")
+        return {video_id: VideoFacts(*(row[name] for name in names)) for video_id, row in known.items()}
 
     def _entries(self) -> Iterable[rows.Row]:
         return filter(None, map(read_object, self.registry.layout.sources()))

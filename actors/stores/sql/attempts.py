@@ -15,7 +15,7 @@ from actors.stores.sql.queries import paged
 from schemas.storage import tables
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.job import BatchJob
-from schemas.work.job_event import JobEvent
+from schemas.work.job_event import JobEvent, NumberedEvent
 from schemas.work.manifest import ChunkCommit
 
 attempts, job_events = tables.attempts, tables.job_events
@@ -90,6 +90,16 @@ class SqlJobLog:
     def events(self, job: BatchJob) -> list[JobEvent]:
         query = select(job_events).where(job_events.c.job_id == job.job_id).order_by(job_events.c.event_id)
         return [attempt_rows.event_from(row) for row in self.connection.execute(query).mappings()]
+
+    def after(self, number: int, limit: int) -> list[NumberedEvent]:
+        columns = [column for column in job_events.c if column.name not in ("message", "detail")]
+        query = select(*columns).where(job_events.c.event_id > number)
+        found = self.connection.execute(query.order_by(job_events.c.event_id).limit(limit)).mappings()
+        blank = {"message": None, "detail": None}
+        return [NumberedEvent(row["event_id"], attempt_rows.event_from({**row, **blank})) for row in found]
+
+    def newest(self) -> int:
+        return self.connection.scalar(select(func.max(job_events.c.event_id))) or 0
 
     def registered_by(self, jobs: Sequence[BatchJob], epoch: int) -> set[str]:
         ids, registration = (

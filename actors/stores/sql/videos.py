@@ -14,6 +14,7 @@ from actors.stores.sql.queries import paged, put
 from schemas.media.video import Video
 from schemas.redaction import is_storable
 from schemas.storage import tables
+from schemas.storage.backend import VideoFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,17 @@ class SqlVideos:
                 if fingerprint in requested:
                     found[fingerprint].append(video_id)
         return {content: tuple(sorted(set(ids))) for content, ids in found.items()}
+
+    def facts(self, video_ids: Iterable[str] | None) -> dict[str, VideoFacts]:
+        columns = tables.videos.c
+        names = ("video_id", "path", "size_bytes", "duration_seconds", "width", "height", "codec")
+        query = select(*(columns[name] for name in names))
+        queries = (
+            [query]
+            if video_ids is None
+            else (query.where(columns.video_id.in_(page)) for page in paged(video_ids))
+        )
+        return {row.video_id: VideoFacts(*row) for each in queries for row in self.connection.execute(each)}
 
     def paths(self) -> dict[str, str]:
         found = self.connection.execute(select(tables.video_paths.c.path, tables.video_paths.c.video_id))

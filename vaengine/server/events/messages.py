@@ -1,0 +1,62 @@
+"""Messages of server-sent events as bytes, and which numbered events are ready to be told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from schemas.work.job_event import NumberedEvent
+from vaengine.server.collection.index import Snapshot
+
+RETRY_MS: Final = 500
+GAP_S: Final = 10.0  # for which an event is waited for whose number is lower than that of one that is there
+
+RETRY: Final = f"retry: {RETRY_MS}\n\n".encode()
+KEEP_ALIVE: Final = b": alive\n\n"
+
+
+def message(name: str, data: Mapping[str, Any], number: int | None = None) -> bytes:
+    """One message; with a number it is where a client goes on that lost its connection."""
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"), default=str)
+    id_line = "" if number is None else f"id: {number}\n"
+    return f"{id_line}event: {name}\ndata: {text}\n\n".encode()
+
+
+def ready_events(found: Sequence[NumberedEvent], after: int, waited_s: float) -> tuple[NumberedEvent, ...]:
+    """The events that follow `after` without a gap; all of them once a gap was waited for.
+
+    A transaction that takes long may show its events later than others that got higher numbers.
+    """
+    if waited_s >= GAP_S:
+        return tuple(found)
+    return tuple(one for at, one in enumerate(found, start=after + 1) if one.number == at)
+
+
+def events_message(events: Sequence[NumberedEvent], after: int, videos: Mapping[str, str]) -> bytes:
+    """Events in one message, all that there are after `after` and up to the number of the last.
+
+    `videos` are the ids of videos by those of jobs.
+    """
+    told = [
+        {
+            "number": one.number,
+            "at": one.event.at.isoformat(),
+            "name": one.event.name,
+            "pipeline": one.event.pipeline,
+            "job_id": one.event.job_id,
+            "video_id": videos.get(one.event.job_id),
+        }
+        for one in events
+    ]
+    last = events[-1].number
+    return message("jobs", {"after": after, "last": last, "events": told}, last)
+
+
+def progress_of(collection: Snapshot) -> dict[str, Any]:
+    """What a page shows of the moment: videos by state, and every run at work with its pace."""
+    counts: dict[str, int] = {}
+    for video in collection.videos.values():
+        counts[video.status] = counts.get(video.status, 0) + 1
+    runs = [{"batch_id": run.batch.batch_id, **run.data()} for run in collection.live_runs]
+    return {"videos": counts, "runs": runs, "newest_event": collection.newest_event}

@@ -1,0 +1,28 @@
+"""The stream of events."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.sse import EventSourceResponse
+
+from vaengine.server.context import Context
+from vaengine.server.error_answers import declared
+
+router = APIRouter(prefix="/api", tags=["events"])
+
+
+@router.get("/events", response_class=EventSourceResponse, responses=declared(401, 422))
+async def events(
+    context: Context, last_event_id: Annotated[int | None, Header(ge=0, le=2**62)] = None
+) -> EventSourceResponse:
+    """Server-sent events: `jobs` with what happened, `progress` with what is at work.
+
+    `Last-Event-ID` is the id of the last message that has one; what was missed since then comes first.
+    `reset` says that the history is another one, so that everything is to be read again.
+    """
+    return EventSourceResponse(
+        context.events.stream(last_event_id),
+        headers={"cache-control": "no-cache", "x-accel-buffering": "no"},
+    )
