@@ -1,4 +1,4 @@
-"""The best pictures of persons, as places in videos: `/api/videos/{video_id}/portrait` has the picture of each."""
+"""The best pictures of persons, as places in videos; `/api/videos/ID/portrait` has the picture of each."""
 
 from __future__ import annotations
 
