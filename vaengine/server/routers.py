@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from vaengine.server import pages
-from vaengine.server.media import portrait_routes
+from vaengine.server.media import likeness_routes, portrait_routes
 from vaengine.server.media import routes as media
 from vaengine.server.routes import batches, events, health, models, people, queries, uploads, videos
 
@@ -16,6 +16,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     videos.router,
     media.router,
     portrait_routes.router,
+    likeness_routes.router,
     batches.router,
     uploads.router,
     queries.router,

@@ -35,5 +35,5 @@ class Live extends EventTarget {
   }
 }
 
-export const KINDS = ["progress", "job", "batch", "people", "server"];
+export const KINDS = ["hello", "reset", "jobs", "progress", "fault"];
 export const live = new Live();

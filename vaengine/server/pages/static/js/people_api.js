@@ -1,10 +1,13 @@
 // Who is who: every edit is one entry of the store's log, and can be undone.
-import { get, post } from "/static/js/api.js";
+import { address, get, post } from "/static/js/api.js";
+
+const edit = (action, facts = {}) => post("/api/people/edits", { action, ...facts });
 
 export const everybody = (options) => get("/api/people", options);
-export const unnamed = (options) => get("/api/people/unnamed", options);
-export const namePerson = (target, name) => post("/api/people/name", { target, name });
-export const mergePersons = (into, other) => post("/api/people/merge", { into, other });
-export const splitPerson = (person, labels, name = null) => post("/api/people/split", { person, labels, name });
-export const undoEdit = () => post("/api/people/undo", {});
-export const redoEdit = () => post("/api/people/redo", {});
+export const portraitsOf = (target, options) => get(address("/api/portraits", { target, limit: 12 }), options);
+export const unnamed = (options) => get(address("/api/portraits/unnamed", { limit: 12 }), options);
+export const namePerson = (target, name) => edit("name", { target, name });
+export const mergePersons = (person, other) => edit("merge", { person, other });
+export const splitPerson = (person, parts, name = null) => edit("split", { person, parts, name });
+export const undoEdit = () => edit("undo");
+export const redoEdit = () => edit("undo", { redo: true });

@@ -84,7 +84,6 @@ class Review {
     this.lanes.addEventListener("loop", (event) => this.setLoop({ startS: event.detail.start_s, endS: event.detail.end_s }), options);
     addEventListener("keydown", (event) => this.key(event), options);
     new ResizeObserver(() => { if (!this.signal.aborted) this.drawFrame(); }).observe(this.overlay.canvas);
-    live.on(["people"], () => this.refresh(), this.signal);
   }
 
   lanesChanged() {

@@ -39,13 +39,13 @@ export const undo = (review) => edited(review, () => people.undoEdit(), false);
 async function edited(review, work, canUndo = true) {
   const done = await attempt(work);
   if (!done) return;
-  notify(done.told ?? "done", canUndo ? { action: { name: "Undo", run: () => undo(review) } } : {});
+  notify(done.text, canUndo ? { action: { name: "Undo", run: () => undo(review) } } : {});
   await review.refresh();
 }
 
 async function names() {
   const known = await attempt(() => people.everybody());
-  return (known?.people ?? known ?? []).map((one) => one.name).filter(Boolean);
+  return (known ?? []).map((one) => one.name).filter(Boolean);
 }
 
 async function asked(title, text, value, known) {
