@@ -31,6 +31,7 @@ from vaengine.cli.runs.jobs import cancel, logs, pause, quarantine_app, retry
 from vaengine.cli.runs.run import resume, run
 from vaengine.cli.runs.serve import serve
 from vaengine.cli.runs.status import errors, status
+from vaengine.cli.runs.work import work
 from vaengine.console.output import say
 from vaengine.console.terminal import outlive_terminal
 from vaengine.process.supervisor import Invocation, is_supervised_command, run_supervised
@@ -99,6 +100,7 @@ for command in (
     render,
     plot,
     serve,
+    work,
 ):
     app.command()(command)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from typer.core import TyperGroup
 
 SECTIONS: Final = {
-    "Annotate": ("run", "resume", "cluster"),
+    "Annotate": ("run", "resume", "work", "cluster"),
     "Ask": ("query", "facets", "similar"),
     "Look": ("status", "errors", "render", "plot", "logs", "serve"),
     "Steer": ("pause", "retry", "cancel", "quarantine"),

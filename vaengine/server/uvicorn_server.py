@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -16,10 +20,11 @@ from vaengine.server.settings import ServerSettings
 GRACEFUL_S: Final = 1  # for answers under way; streams end at once
 MAX_CONNECTIONS: Final = 2048
 KEEP_ALIVE_S: Final = 30
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(settings: ServerSettings, announce: Callable[[str], None]) -> None:
-    """Serve until a signal ends it; `announce` gets the address with the real port, once it is open.
+def serve(settings: ServerSettings, announce: Callable[[str], None]) -> str | None:
+    """Serve until a signal ends it, and return its name; `announce` gets the address with the real port.
 
     Raises `UsageError` where the address cannot be had.
     """
@@ -39,6 +44,7 @@ def serve(settings: ServerSettings, announce: Callable[[str], None]) -> None:
     server = _Server(config, app.state.context)
     announce(address_of(settings, listener.getsockname()[1]))
     server.run(sockets=[listener])
+    return server.received
 
 
 class _Server(uvicorn.Server):
@@ -47,6 +53,25 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, context: ServerContext) -> None:
         super().__init__(config)
         self._context = context
+        self.received: str | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals end the server, and are not raised once more after it, as uvicorn does."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {each: signal.signal(each, self.handle_exit) for each in STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A first signal ends the server gracefully, a second one at once."""
+        self.received = self.received or signal.Signals(sig).name
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._context.stopping.set()

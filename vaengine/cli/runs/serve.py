@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vaengine.cli.options import Db, Out, Verbose
+from vaengine.cli.options import Db, Models, Out, Verbose
+from vaengine.cli.runs.run import Cluster
+from vaengine.cli.runs.work import engine_settings
 from vaengine.console.output import print_lines, say
+
+if TYPE_CHECKING:
+    from vaengine.api.submission_engine import EngineSettings
+    from vaengine.server.settings import ServerSettings
 
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0: any free one.")]
@@ -24,6 +33,13 @@ RequireToken = Annotated[
 ]
 ReadOnly = Annotated[bool, typer.Option("--read-only", help="Refuse every change.")]
 
+Work = Annotated[
+    bool, typer.Option("--work", help="Also run the batches that are submitted, as `vaengine work` does.")
+]
+MaxUpload = Annotated[
+    int, typer.Option("--max-upload", min=0, metavar="MIB", help="Largest video that may be sent, in MiB.")
+]
+
 
 def serve(
     out: Out = None,
@@ -34,14 +50,22 @@ def serve(
     allow_origin: AllowOrigin = None,
     require_token: RequireToken = False,
     read_only: ReadOnly = False,
+    max_upload: MaxUpload = 4096,
+    work: Work = False,
+    cluster: Cluster = None,
+    models: Models = None,
     verbose: Verbose = False,
 ) -> None:
     """Show a store in the browser, and answer programs."""
+    from schemas.errors import UsageError
+    from vaengine.process.signals import EXIT_CODES
     from vaengine.requests.store_location import results_folder, stored_at
     from vaengine.server.settings import ServerSettings
     from vaengine.server.token_file import own_token
     from vaengine.server.uvicorn_server import serve as serve_app
 
+    if work and read_only:
+        raise UsageError("--work changes the store and --read-only does not: give one of them")
     settings = ServerSettings(
         stored_at(db, out),
         str(results_folder(out, db)),
@@ -52,10 +76,46 @@ def serve(
         tuple(allow_origin or ()),
         require_token,
         read_only,
+        max_upload * 2**20,
     )
+    prepare_store(settings)
 
     def announce(address: str) -> None:
         print_lines([f"{address}/?token={settings.token}"])
         say("open this link; Ctrl-C ends the server")
 
-    serve_app(settings, announce)
+    engine = engine_settings(out, db, cluster, models) if work else None
+    with _working(engine):
+        received = serve_app(settings, announce)
+    raise typer.Exit(EXIT_CODES[received] if received else 0)
+
+
+def prepare_store(settings: ServerSettings) -> None:
+    """Create a missing store and upgrade an older one, unless the server only reads."""
+    from actors.stores import open_store
+    from schemas.errors import NotFound, StoreOutdated
+
+    try:
+        open_store(settings.store_url, read_only=True).close()
+    except (NotFound, StoreOutdated):
+        if settings.read_only:
+            raise
+        open_store(settings.store_url).close()
+
+
+@contextmanager
+def _working(settings: EngineSettings | None) -> Iterator[None]:
+    """An engine in a thread of its own, whose run is stopped and kept at the end; none without settings."""
+    if settings is None:
+        yield
+        return
+    from vaengine.api.submission_engine import SubmissionEngine
+
+    engine = SubmissionEngine(settings, say)
+    thread = threading.Thread(target=engine.run, name="engine")
+    thread.start()
+    try:
+        yield
+    finally:
+        engine.stop()
+        thread.join()
