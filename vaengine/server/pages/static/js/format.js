@@ -26,6 +26,7 @@ export function secondsOf(text) {
 
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return "–";
+  if (!seconds) return "0 s";
   if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172800) return `${(seconds / 3600).toFixed(1)} h`;

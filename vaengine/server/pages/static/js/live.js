@@ -5,13 +5,13 @@ class Live extends EventTarget {
   isOpen = false;
   #stream = null;
   lastId = null;
+  progress = null; // the newest, for pages that open later
 
   open() {
     this.#stream?.close();
     this.#stream = new EventSource("/api/events");
     this.#stream.onopen = () => this.#set(true);
     this.#stream.onerror = () => this.#set(false);
-    this.#stream.onmessage = (event) => this.#pass(event);
     for (const name of KINDS) this.#stream.addEventListener(name, (event) => this.#pass(event));
   }
 
@@ -24,8 +24,8 @@ class Live extends EventTarget {
     this.lastId = event.lastEventId;
     let detail;
     try { detail = JSON.parse(event.data); } catch { throw new ApiError(0, { kind: "event", what: `an event is no JSON: ${event.data.slice(0, 80)}` }); }
-    this.dispatchEvent(new CustomEvent(event.type === "message" ? detail.event ?? "message" : event.type, { detail }));
-    this.dispatchEvent(new CustomEvent("any", { detail }));
+    if (event.type === "progress" || detail.progress) this.progress = detail.progress ?? detail;
+    this.dispatchEvent(new CustomEvent(event.type, { detail }));
   }
 
   #set(isOpen) {

@@ -14,7 +14,7 @@ export const loading = html`<div class="loading" aria-busy="true"><span class="h
 
 export const alertOf = (error) => html`<div class="alert" role="alert"><span>${error.message}</span></div>`;
 
-const STATES = { completed: "good", failed: "bad", running: "busy", retrying: "busy", pending: "", quarantined: "bad" };
+const STATES = { completed: "good", failed: "bad", running: "busy", retrying: "busy", pending: "", interrupted: "warn", paused: "warn" };
 export const stateBadge = (state) => html`<span class="badge ${STATES[state] ?? ""}">${state}</span>`;
 
 export const reviewAddress = (id, timeS, endS) =>

@@ -56,7 +56,7 @@ class Search extends View {
 
   async ask(document, isNew = true) {
     if (isNew) history.replaceState(null, "", address("/search", { doc: JSON.stringify(document), mode: this.mode }));
-    this.document = document;
+    this.asked = document;
     this.update({ busy: true, why: null });
     await this.load(async () => ({ found: await post("/api/query", { limit: PAGE, ...document }, { signal: this.signal }) }));
     this.update({ busy: false });
@@ -66,7 +66,7 @@ class Search extends View {
   }
 
   async more() {
-    const next = await attempt(() => post("/api/query", { limit: PAGE, ...this.document, page: this.found.next_page }, { signal: this.signal }));
+    const next = await attempt(() => post("/api/query", { limit: PAGE, ...this.asked, page: this.found.next_page }, { signal: this.signal }));
     if (next) this.update({ found: { ...next, matches: [...this.found.matches, ...next.matches] } });
   }
 

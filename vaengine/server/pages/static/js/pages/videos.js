@@ -3,7 +3,7 @@ import { html, nothing } from "/static/vendor/lit-html.js";
 import { address, get, post } from "/static/js/api.js";
 import { attempt, notify } from "/static/js/notices.js";
 import { empty, loading, pageHead, stateBadge, thumb } from "/static/js/parts.js";
-import { clock, count, counted, duration, pipelineName } from "/static/js/format.js";
+import { ago, clock, count, counted, duration, pipelineName } from "/static/js/format.js";
 import { live } from "/static/js/live.js";
 import { View } from "/static/js/view.js";
 
@@ -124,6 +124,6 @@ class Videos extends View {
       <td class="num">${count(found.scenes)}</td><td class="num">${count(found.persons)}</td><td class="num">${count(found.faces || found.face_boxes)}</td>
       <td class="num">${found.speech_s === null ? "–" : duration(found.speech_s || found.voice_s || 0)}</td>
       <td class="num">${count(video.annotations)}</td>
-      <td class="num soft">${video.completed_at ? new Date(video.completed_at).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" }) : "–"}</td></tr>`;
+      <td class="num soft nowrap">${ago(video.completed_at)}</td></tr>`;
   }
 }
