@@ -39,10 +39,13 @@ def make_app(settings: ServerSettings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        poller = asyncio.create_task(context.events.run())
+        tasks = [
+            asyncio.create_task(context.events.run()),
+            asyncio.create_task(context.resources.run(context.stopping)),
+        ]
         yield
         context.stopping.set()
-        await poller
+        await asyncio.gather(*tasks)
         context.stores.close()
 
     app = FastAPI(

@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, Request
 from schemas.storage.backend import StorageBackend
 from vaengine.server.collection.index import CollectionIndex, Snapshot
 from vaengine.server.events.hub import EventHub
+from vaengine.server.resources import ResourceLog
 from vaengine.server.settings import ServerSettings
 from vaengine.server.stores import Stores
 from vaengine.server.uploads import Uploads
@@ -21,7 +22,7 @@ UPLOADS: Final = "uploads"  # folder below that of the results
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """What an app has: its settings, its store, the collection, events, and uploads.
+    """What an app has: its settings, its store, the collection, events, uploads, samples of the load.
 
     `stopping` says that the app ends; streams watch it.
     """
@@ -31,6 +32,7 @@ class ServerContext:
     collection: CollectionIndex
     events: EventHub
     uploads: Uploads
+    resources: ResourceLog
     stopping: asyncio.Event
 
     @classmethod
@@ -40,7 +42,8 @@ class ServerContext:
         collection = CollectionIndex(stores.reader)
         events = EventHub(stores.reader, collection, stopping)
         uploads = Uploads(Path(settings.out) / UPLOADS, settings.max_upload_bytes)
-        return cls(settings, stores, collection, events, uploads, stopping)
+        resources = ResourceLog(Path(settings.out), settings.store_url, read_only=settings.read_only)
+        return cls(settings, stores, collection, events, uploads, resources, stopping)
 
 
 def attach(app: FastAPI, context: ServerContext) -> None:

@@ -9,7 +9,18 @@ from fastapi import APIRouter
 from vaengine.server import pages
 from vaengine.server.media import likeness_routes, portrait_routes
 from vaengine.server.media import routes as media
-from vaengine.server.routes import batches, events, health, models, people, queries, uploads, videos
+from vaengine.server.routes import (
+    batches,
+    events,
+    health,
+    metrics,
+    models,
+    overview,
+    people,
+    queries,
+    uploads,
+    videos,
+)
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
@@ -23,5 +34,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     people.router,
     models.router,
     events.router,
+    overview.router,
+    metrics.router,
     pages.router,
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi.testclient import TestClient
 
 from actors.stores import open_store
 from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import StorageBackend
+from schemas.work.chunk import WorkKey
 from tests.support.stores.fake_videos import RUN, Clip, broken, done
 from vaengine.server.app import make_app
 from vaengine.server.settings import ServerSettings
@@ -37,12 +39,13 @@ def fill(store: StorageBackend) -> int:
     return epoch
 
 
-def keys_of(clip: Clip) -> tuple:  # type: ignore[type-arg]
+def keys_of(clip: Clip) -> tuple[WorkKey, WorkKey]:
+    """The work keys of its two pipelines."""
     return clip.key(SCENE), clip.key(PERSON)
 
 
-def settings_of(url: str, folder: Path, **changes: object) -> ServerSettings:
-    return ServerSettings(url, str(folder), TOKEN, **changes)  # type: ignore[arg-type]
+def settings_of(url: str, folder: Path, **changes: Any) -> ServerSettings:
+    return ServerSettings(url, str(folder), TOKEN, **changes)
 
 
 @contextmanager

@@ -3,7 +3,7 @@ import { html, nothing } from "/static/vendor/lit-html.js";
 import { address, get, post } from "/static/js/api.js";
 import { attempt, notify } from "/static/js/notices.js";
 import { empty, loading, meter, pageHead, stateBadge, tile } from "/static/js/parts.js";
-import { ago, clock, count, counted, duration, fixed, pipelineName } from "/static/js/format.js";
+import { ago, clock, count, counted, duration, fixed, instant, pipelineName } from "/static/js/format.js";
 import { live } from "/static/js/live.js";
 import { plot } from "/static/js/plot.js";
 import { View } from "/static/js/view.js";
@@ -24,18 +24,17 @@ export async function mount(host, context) {
 
 class Overview extends View {
   batches = null;
-  videos = null;
+  overview = null;
   progress = null;
+  charts = {};
   news = [];
   pace = [[], []];
 
   reload() {
     return this.load(async () => {
-      const [batches, videos] = await Promise.all([
-        get("/api/batches?limit=20", { signal: this.signal }), get(address("/api/videos", { limit: 1 }), { signal: this.signal }),
-      ]);
-      return { batches, videos };
-    });
+      const [batches, overview] = await Promise.all([get("/api/batches?limit=20", { signal: this.signal }), get("/api/overview", { signal: this.signal })]);
+      return { batches, overview };
+    }).then(() => this.draw());
   }
 
   moved(progress) {
@@ -43,7 +42,6 @@ class Overview extends View {
     const run = progress.runs.find((one) => one.frames_total !== undefined);
     if (run) {
       this.pace = [[...this.pace[0], Date.now() / 1000].slice(-KEPT), [...this.pace[1], run.fps].slice(-KEPT)];
-      this.chart?.update(this.pace);
     }
     this.update({ progress });
     this.draw();
@@ -54,8 +52,15 @@ class Overview extends View {
   }
 
   draw() {
-    const host = this.host.querySelector(".pace");
-    if (host && !this.chart) this.chart = plot(host, { series: [{ name: "frames a second", colour: "--plot-1", fill: true }], data: this.pace, format: (value) => fixed(value, value < 10 ? 1 : 0), signal: this.signal });
+    this.chart("pace", this.pace, { series: [{ name: "frames a second", colour: "--plot-1", fill: true }], format: (value) => fixed(value, value < 10 ? 1 : 0) });
+    const { history } = this.overview?.figures ?? { history: [] };
+    if (history.length > 1) this.chart("history", [history.map((one) => instant(one.at).getTime() / 1000), history.map((one) => one.completed)], { series: [{ name: "videos", colour: "--plot-3", fill: true }], bars: true, format: (value) => (Number.isInteger(value) ? count(value) : "") });
+  }
+
+  chart(name, data, options) {
+    const host = this.host.querySelector(`.${name}`);
+    if (this.charts[name] && host?.childElementCount) this.charts[name].update(data);
+    else if (host) this.charts[name] = plot(host, { data, signal: this.signal, ...options });
   }
 
   async act(batch, action) {
@@ -64,27 +69,45 @@ class Overview extends View {
   }
 
   view() {
-    const total = this.videos?.total ?? 0;
-    return html`${pageHead("Overview", this.videos ? counted(total, "video") : "")}
-      ${this.videos === null ? loading : total || this.batches.total ? this.full() : html`<div class="card">${empty("film", "Nothing here yet", html`Annotate videos: <code>vaengine run VIDEOS/</code>. This page shows how it goes.`)}</div>`}`;
+    const states = Object.values(this.overview?.figures.states ?? {}), total = states.reduce((sum, one) => sum + one.videos, 0), hours = states.reduce((sum, one) => sum + one.hours, 0);
+    return html`${pageHead("Overview", this.overview ? `${counted(total, "video")}, ${duration(3600 * hours)}` : "")}
+      ${this.overview === null ? loading : total || this.batches.total ? this.full() : html`<div class="card">${empty("film", "Nothing here yet", html`Annotate videos: <code>vaengine run VIDEOS/</code>. This page shows how it goes.`)}</div>`}`;
   }
 
   full() {
-    const runs = (this.progress?.runs ?? []).filter((one) => one.state !== "ended");
+    const runs = (this.progress?.runs ?? []).filter((one) => one.state !== "ended"), { history } = this.overview.figures;
     return html`<div class="stack">
       ${this.states()}
       ${runs.map((run) => this.run(run))}
+      ${this.pipelines()}
       <div class="grid">
         ${runs.length ? html`<section class="card"><h2>Frames a second</h2><div class="plot pace"></div></section>` : nothing}
-        <section class="card"><h2>What happened</h2>${this.news.length ? html`<ul class="news">${this.news.map((one) => html`<li><span class="soft tiny">${new Date(one.at).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", second: "2-digit" })}</span>
+        ${history.length > 1 ? html`<section class="card"><h2>Videos done in ${duration(this.overview.figures.bucket_s)}</h2><div class="plot history"></div></section>` : nothing}
+        <section class="card"><h2>What happened</h2>${this.news.length ? html`<ul class="news">${this.news.map((one) => html`<li><span class="soft tiny">${new Date(one.at).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false })}</span>
           <span class="wrap">${one.video_id ? html`<a href=${`/videos/${encodeURIComponent(one.video_id)}`}>${one.video_id}</a> ` : nothing}${one.pipeline ? `${pipelineName(one.pipeline)} ` : ""}${one.name}</span></li>`)}</ul>` : html`<p class="soft">News of videos appear here while this page is open.</p>`}</section>
       </div>
       ${this.table()}
     </div>`;
   }
 
+  pipelines() {
+    const rows = Object.entries(this.overview.figures.pipelines), lanes = new Map(this.overview.runs.flatMap((run) => run.lanes.map((lane) => [lane.pipeline, lane])));
+    if (!rows.length) return nothing;
+    return html`<section class="card flush scroll-x" aria-label="Pipelines" tabindex="0"><table><thead><tr><th>Pipeline</th><th class="spread">Videos</th><th class="num">Completed</th><th class="num">Failed</th><th class="num">Annotations</th><th class="num">Work a video</th><th class="num">Real-time factor</th></tr></thead><tbody>
+      ${rows.map(([name, one]) => {
+        const all = Object.values(one.states).reduce((sum, number) => sum + number, 0) || 1, lane = lanes.get(name), done = lane?.frames_total ? `${count(lane.frames_done)} of ${count(lane.frames_total)} at work` : "";
+        return html`<tr><td><b>${pipelineName(name)}</b></td><td class="spread">${meter(STATES.filter(([state]) => one.states[state]).map(([state, kind]) => ({ name: state, kind, share: one.states[state] / all })))}<span class="tiny soft">${done}</span></td>
+          <td class="num">${count(one.states.completed ?? 0)}</td><td class="num">${count(one.states.failed ?? 0)}</td><td class="num">${count(one.annotations)}</td><td class="num">${one.processing_s === null ? "–" : duration(one.processing_s)}</td><td class="num">${one.realtime_factor === null ? "–" : `${fixed(one.realtime_factor, one.realtime_factor < 10 ? 2 : 0)} ×`}</td></tr>`;
+      })}</tbody></table></section>`;
+  }
+
+  get range() {
+    const { eta } = this.overview.figures;
+    return eta && eta.high_s > eta.low_s ? `${clock(eta.low_s)} to ${clock(eta.high_s)}` : null;
+  }
+
   states() {
-    const counts = this.progress?.videos ?? this.videos.facets?.status ?? {}, all = Object.values(counts).reduce((sum, one) => sum + one, 0);
+    const counts = this.progress?.videos ?? Object.fromEntries(Object.entries(this.overview.figures.states).map(([state, one]) => [state, one.videos])), all = Object.values(counts).reduce((sum, one) => sum + one, 0);
     const known = STATES.filter(([state]) => counts[state]);
     return html`<section class="card" aria-label="Videos by state">${meter(known.map(([state, kind]) => ({ name: state, kind, share: counts[state] / Math.max(1, all) })))}
       <div class="row states">${STATES.filter(([state]) => counts[state] || ["completed", "failed"].includes(state)).map(([state]) => html`<a class="state" href=${address(state === "failed" ? "/errors" : "/videos", state === "failed" ? {} : { status: state })}>
@@ -102,7 +125,7 @@ class Overview extends View {
         ${tile("Frames", `${Math.floor(100 * share)}`, "%", `${count(run.frames_done)} of ${count(run.frames_total)}`)}
         ${tile("Pace", run.videos_per_hour === null ? "–" : count(run.videos_per_hour), "videos/h", `${fixed(run.fps, 1)} frames/s`)}
         ${tile("Real time", fixed(run.realtime_factor, 2), "×", "seconds of video in a second")}
-        ${tile("Time left", run.eta_s === null ? "–" : clock(run.eta_s), "", run.eta_s === null ? "not known yet" : `about ${new Date(Date.now() + 1000 * run.eta_s).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit" })}`)}
+        ${tile("Time left", run.eta_s === null ? "–" : clock(run.eta_s), "", run.eta_s === null ? "not known yet" : this.range ?? `about ${new Date(Date.now() + 1000 * run.eta_s).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit" })}`)}
         ${tile("Running for", clock(run.elapsed_s), "", "")}
       </dl>`}</section>`;
   }
