@@ -2,6 +2,9 @@
 // frame came, and aims again where it was another one.
 
 const AIMS = [0.5, 0.9, 0.1, 0.99];
+const CREEP_S = 0.15; // for which a frame is shown that is reached by playing
+const CREEP_MS = 5000;
+const SLOWEST = 0.0625; // that browsers play
 const CALLBACK_MS = 150; // after `seeked`: no callback comes where the picture did not change
 
 export class Player extends EventTarget {
@@ -56,8 +59,39 @@ export class Player extends EventTarget {
       if (turn !== this.#turn) return null;
       if (this.frame === wanted) return true;
     }
-    this.wrongSeeks += 1;
-    return false;
+    if (await this.#creep(wanted, turn)) return true;
+    if (turn === this.#turn) this.wrongSeeks += 1;
+    return turn === this.#turn ? false : null;
+  }
+
+  // Some frames no seek reaches: a browser takes a short one after a long one for over. They come by playing.
+  async #creep(wanted, turn) {
+    const { video, clock } = this, { playbackRate, muted } = video;
+    this.#aim(clock.clamp(wanted - 1), AIMS[0]);
+    await this.#settled(clock.clamp(wanted - 1));
+    const lastsS = clock.endOf(wanted) - clock.timesS[wanted];
+    Object.assign(video, { muted: true, playbackRate: Math.max(SLOWEST, Math.min(1, lastsS / CREEP_S)) });
+    await video.play().catch(() => {});
+    await this.#reached(wanted, turn);
+    if (turn === this.#turn) video.pause();
+    Object.assign(video, { muted, playbackRate });
+    return turn === this.#turn && this.frame === wanted;
+  }
+
+  #reached(wanted, turn) {
+    return new Promise((resolve) => {
+      const end = performance.now() + CREEP_MS;
+      const look = () => {
+        if (this.frame < wanted && turn === this.#turn && !this.video.ended && performance.now() < end) return;
+        if (this.frame >= wanted) this.video.pause();
+        this.removeEventListener("frame", look);
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(look, CREEP_MS);
+      this.addEventListener("frame", look);
+      look();
+    });
   }
 
   #aim(frame, share) { this.video.currentTime = this.clock.within(frame, share); }
