@@ -4,7 +4,7 @@ import uPlot from "/static/vendor/uPlot.esm.js";
 const HEIGHT = 190;
 
 // Draws into `host` and follows its width and the theme until the signal; `update(data)` draws new numbers.
-export function plot(host, { series, data, format = String, isTime = true, signal, bars = false, xFormat = null }) {
+export function plot(host, { series, data, format = String, isTime = true, signal, bars = false, xFormat = null, top = 0 }) {
   let chart = null, numbers = data;
   const make = () => {
     chart?.destroy();
@@ -12,8 +12,8 @@ export function plot(host, { series, data, format = String, isTime = true, signa
     const axis = { stroke: colour("--soft"), grid: { stroke: colour("--edge"), width: 1 }, ticks: { stroke: colour("--edge"), width: 1 }, font: "11px system-ui, sans-serif" };
     chart = new uPlot({
       width: Math.max(80, host.clientWidth), height: HEIGHT, legend: { show: false }, cursor: { y: false, points: { show: !bars } },
-      scales: { x: { time: isTime }, y: { range: (_u, low, high) => [Math.min(0, low ?? 0), Math.max(high ?? 1, 1e-9) * 1.08] } },
-      axes: [{ ...axis, ...(xFormat ? { values: (_u, ticks) => ticks.map(xFormat) } : {}) }, { ...axis, size: 56, values: (_u, ticks) => ticks.map(format) }],
+      scales: { x: { time: isTime }, y: { range: (_u, low, high) => [Math.min(0, low ?? 0), Math.max((high ?? 1) * 1.08, top, 1e-9)] } },
+      axes: [{ ...axis, ...(xFormat ? { values: (_u, ticks) => ticks.map(xFormat) } : {}) }, { ...axis, size: 72, values: (_u, ticks) => ticks.map(format) }],
       series: [{}, ...series.map((one) => ({
         label: one.name, stroke: colour(one.colour), width: 2, spanGaps: true, points: { show: false },
         fill: one.fill ? `${colour(one.colour)}${bars ? "cc" : "22"}` : undefined, paths: bars ? uPlot.paths.bars({ size: [0.85, 60], align: 1 }) : undefined,

@@ -10,7 +10,7 @@ const EVERY_MS = 10_000;
 const SPANS = [[1, "Hour"], [24, "Day"], [168, "Week"], [720, "Month"]];
 const percent = (value) => `${fixed(value, 0)} %`;
 const CURVES = [
-  { name: "Processors", of: (one) => one.cpu_percent, format: percent, colour: "--plot-1" },
+  { name: "Processors", of: (one) => one.cpu_percent, format: percent, colour: "--plot-1", top: 100 },
   { name: "Memory", of: (one) => one.memory_used, format: bytesText, colour: "--plot-3" },
   { name: "Disk", of: (one) => one.disk_used, format: bytesText, colour: "--plot-2" },
   { name: "Store", of: (one) => one.store_bytes, format: bytesText, colour: "--plot-4" },
@@ -39,7 +39,7 @@ class Resources extends View {
     for (const one of this.curves) {
       const host = this.host.querySelector(`[data-curve="${one.name}"]`), data = [this.samples.map((sample) => sample.at), this.samples.map(one.of)];
       if (this.charts.has(one.name)) this.charts.get(one.name).update(data);
-      else if (host) this.charts.set(one.name, plot(host, { series: [{ name: one.name, colour: one.colour, fill: true }], data, format: one.format, signal: this.signal }));
+      else if (host) this.charts.set(one.name, plot(host, { series: [{ name: one.name, colour: one.colour, fill: true }], data, format: one.format, top: one.top ?? 0, signal: this.signal }));
     }
   }
 
