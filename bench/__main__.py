@@ -11,11 +11,18 @@ import sys
 VISION_CASES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
 CASES = (
     *VISION_CASES,
-    *("faces", "voice", "speech", "coordinator", "store", "query", "chaos", "memory", "scale"),
+    *("faces", "voice", "speech", "coordinator", "store", "query", "chaos", "memory", "scale", "serve"),
 )
 CASES_WITH_SETTINGS = ("tracking", "persons")
 CASES_WITH_ROWS = ("store", "query")
-CASES_WITH_QUICK = ("store", "query", "chaos", "memory", "scale")  # cases with a version of a few minutes
+CASES_WITH_QUICK = (
+    "store",
+    "query",
+    "chaos",
+    "memory",
+    "scale",
+    "serve",
+)  # cases with a version of a few minutes
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

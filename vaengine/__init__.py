@@ -22,6 +22,7 @@ _HOMES = {
     "Batch": "vaengine.api.batch",
     "VideoAnnotations": "vaengine.api.video_annotations",
     "BatchOrchestrator": "vaengine.api.orchestrator",
+    "Client": "vaengine.api.client",
     "BatchJob": "schemas.work.job",
     "BatchReport": "schemas.work.job",
     "BatchStatus": "schemas.work.job",
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from vaengine.api.annotate import annotate_all as annotate_all
     from vaengine.api.annotate import load_annotations as load_annotations
     from vaengine.api.batch import Batch as Batch
+    from vaengine.api.client import Client as Client
     from vaengine.api.failure_recovery import FailureRecovery as FailureRecovery
     from vaengine.api.orchestrator import BatchOrchestrator as BatchOrchestrator
     from vaengine.api.progress_tracker import ProgressTracker as ProgressTracker

@@ -106,5 +106,29 @@ class LaunchFailed(UsageError):
 class TooLarge(UsageError):
     """A file that is larger than the server takes. Values: name, bytes."""
 
-    template = "{0} is larger than the {1:,} bytes that this server takes: give its path, or a smaller file"
+    template = "{0} is larger than the {1} bytes that this server takes: give its path, or a smaller file"
     kind = "too_large"
+
+
+class ServerRefused(UsageError):
+    """A server of vaengine refused a request. Values: the request, what it says, HTTP status, kind."""
+
+    template = "{0}: {1}"
+    kind = "server_refused"
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return int(self.args[2])
+
+    @property
+    def server_kind(self) -> str:
+        """The kind of the error, such as `not_found`."""
+        return str(self.args[3])
+
+
+class ServerUnreachable(UsageError):
+    """No server of vaengine answers. Values: URL, cause."""
+
+    template = "no server answers at {0} ({1}): start one with `vaengine serve`, or give its address"
+    kind = "server_unreachable"

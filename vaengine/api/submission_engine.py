@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Collection, Mapping
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -128,6 +128,19 @@ class SubmissionEngine:
             options.get("replace") or "ask",
         )
         return replace(resolved.request, batch_id=taken.batch_id)
+
+
+@contextmanager
+def working(settings: EngineSettings, tell: Callable[[str], None]) -> Iterator[None]:
+    """A context with an engine in a thread of its own, whose run is stopped and kept at the end."""
+    engine = SubmissionEngine(settings, tell)
+    thread = threading.Thread(target=engine.run, name="engine")
+    thread.start()
+    try:
+        yield
+    finally:
+        engine.stop()
+        thread.join()
 
 
 @dataclass(frozen=True, slots=True)

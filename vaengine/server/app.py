@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 
 from vaengine.server.context import ServerContext, attach
-from vaengine.server.error_answers import answer_errors
+from vaengine.server.error_answers import answer_errors, declared
 from vaengine.server.guard import Guard
 from vaengine.server.pages import STATIC
 from vaengine.server.routers import ROUTERS
@@ -56,6 +56,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
+        responses=declared(401, 413, 422),
         max_body_size=MAX_BODY_BYTES,
         telemetry=NO_TELEMETRY,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from schemas.errors import NotFound, StoreOutdated
+
 if TYPE_CHECKING:
     from schemas.storage.backend import StorageBackend
 
@@ -42,3 +44,15 @@ class Stores:
             if read_only not in self._open:
                 self._open[read_only] = open_store(self._url, read_only=read_only)
             return self._open[read_only]
+
+
+def prepare_store(url: str, *, read_only: bool) -> None:
+    """Create a missing store and upgrade an older one; with `read_only` raise what opening it raises."""
+    from actors.stores import open_store
+
+    try:
+        open_store(url, read_only=True).close()
+    except (NotFound, StoreOutdated):
+        if read_only:
+            raise
+        open_store(url).close()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +14,6 @@ from vaengine.cli.runs.work import engine_settings
 from vaengine.console.output import print_lines, say
 
 if TYPE_CHECKING:
-    from vaengine.api.submission_engine import EngineSettings
     from vaengine.server.settings import ServerSettings
 
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")]
@@ -36,6 +34,9 @@ ReadOnly = Annotated[bool, typer.Option("--read-only", help="Refuse every change
 Work = Annotated[
     bool, typer.Option("--work", help="Also run the batches that are submitted, as `vaengine work` does.")
 ]
+OnRay = Annotated[
+    bool, typer.Option("--ray", help="Serve by Ray Serve, on a Ray of its own or on --cluster.")
+]
 MaxUpload = Annotated[
     int, typer.Option("--max-upload", min=0, metavar="MIB", help="Largest video that may be sent, in MiB.")
 ]
@@ -52,18 +53,25 @@ def serve(
     read_only: ReadOnly = False,
     max_upload: MaxUpload = 4096,
     work: Work = False,
+    ray: OnRay = False,
     cluster: Cluster = None,
     models: Models = None,
     verbose: Verbose = False,
 ) -> None:
     """Show a store in the browser, and answer programs."""
     from schemas.errors import UsageError
+    from vaengine.api.submission_engine import working
     from vaengine.process.signals import EXIT_CODES
+    from vaengine.requests.server_token import own_token
     from vaengine.requests.store_location import results_folder, stored_at
     from vaengine.server.settings import ServerSettings
-    from vaengine.server.token_file import own_token
+    from vaengine.server.stores import prepare_store
     from vaengine.server.uvicorn_server import serve as serve_app
 
+    if work and ray:
+        raise UsageError(
+            "--work runs batches in this process, and --ray serves elsewhere: use `vaengine work`"
+        )
     if work and read_only:
         raise UsageError("--work changes the store and --read-only does not: give one of them")
     settings = ServerSettings(
@@ -78,44 +86,39 @@ def serve(
         read_only,
         max_upload * 2**20,
     )
-    prepare_store(settings)
+    prepare_store(settings.store_url, read_only=read_only)
 
     def announce(address: str) -> None:
         print_lines([f"{address}/?token={settings.token}"])
         say("open this link; Ctrl-C ends the server")
 
-    engine = engine_settings(out, db, cluster, models) if work else None
-    with _working(engine):
-        received = serve_app(settings, announce)
+    with working(engine_settings(out, db, cluster, models), say) if work else nullcontext():
+        received = _serve_on_ray(settings, cluster) if ray else serve_app(settings, announce)
     raise typer.Exit(EXIT_CODES[received] if received else 0)
 
 
-def prepare_store(settings: ServerSettings) -> None:
-    """Create a missing store and upgrade an older one, unless the server only reads."""
-    from actors.stores import open_store
-    from schemas.errors import NotFound, StoreOutdated
+def _serve_on_ray(settings: ServerSettings, cluster: str | None) -> str:
+    """Serve on a Ray cluster until a signal ends it; returns its name."""
+    from cluster.session import session
+    from vaengine.process.packages import own_packages
+    from vaengine.process.signals import Signals
+    from vaengine.server.uvicorn_server import address_of
 
-    try:
-        open_store(settings.store_url, read_only=True).close()
-    except (NotFound, StoreOutdated):
-        if settings.read_only:
-            raise
-        open_store(settings.store_url).close()
+    received, stopping = [], threading.Event()
 
+    def stop(name: str) -> None:
+        received.append(name)
+        stopping.set()
 
-@contextmanager
-def _working(settings: EngineSettings | None) -> Iterator[None]:
-    """An engine in a thread of its own, whose run is stopped and kept at the end; none without settings."""
-    if settings is None:
-        yield
-        return
-    from vaengine.api.submission_engine import SubmissionEngine
+    with Signals() as signals, session(cluster or "local", packages=own_packages()):
+        from vaengine.server.ray_serve import serve_on_ray
 
-    engine = SubmissionEngine(settings, say)
-    thread = threading.Thread(target=engine.run, name="engine")
-    thread.start()
-    try:
-        yield
-    finally:
-        engine.stop()
-        thread.join()
+        signals.rearm()
+        signals.deliver_to(stop)
+
+        def announce() -> None:
+            print_lines([f"{address_of(settings, settings.port)}/?token={settings.token}"])
+            say("open this link; Ctrl-C ends the server")
+
+        serve_on_ray(settings, stopping, announce)
+    return received[0]

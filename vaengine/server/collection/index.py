@@ -6,7 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -83,8 +83,8 @@ class CollectionIndex:
         changed = {one.event.job_id for one in events}
         named = list(store.jobs(job_ids=sorted(changed))) if changed else []
         video_ids = {job.video_id for job in (*named, *running)} | self._in_work
-        if not video_ids and runs == before.runs:
-            return before
+        if not video_ids and not events:
+            return replace(before, runs=runs)  # with what is sorted already
         self._update(store, sorted(video_ids), runs)
         return self._made(runs, events[-1].number if events else before.newest_event)
 

@@ -58,5 +58,11 @@ def progress_of(collection: Snapshot) -> dict[str, Any]:
     counts: dict[str, int] = {}
     for video in collection.videos.values():
         counts[video.status] = counts.get(video.status, 0) + 1
-    runs = [{"batch_id": run.batch.batch_id, **run.data()} for run in collection.live_runs]
+    runs = [
+        {
+            "batch_id": run.batch.batch_id,
+            **{name: value for name, value in run.data().items() if name != "silent_s"},
+        }
+        for run in collection.live_runs
+    ]
     return {"videos": counts, "runs": runs, "newest_event": collection.newest_event}
