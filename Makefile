@@ -22,7 +22,7 @@ unexport PYTHONPATH
 # ARGS="-n 0" for one after the other.
 SPREAD := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test test-long collect check format bench lock clean
+.PHONY: help setup demo test test-long collect check format bench pictures lock clean
 
 help:
 	@echo "make setup   the environment in .venv, from the hash-pinned lock"
@@ -30,7 +30,7 @@ help:
 	@echo "make test    the tests of a change     make check   format, lint, types, layers"
 	@echo "make test-long   the tests that make test leaves out: every kill, long fuzzing, many writers"
 	@echo "make bench   measure, and write docs/benchmarks.md"
-	@echo "make lock    resolve requirements.lock again"
+	@echo "make pictures   of the pages, over RESULTS=FOLDER with VIDEO=ID   make lock    resolve requirements.lock again"
 
 setup: $(READY)
 	@echo "ready: .venv (vaengine is .venv/bin/vaengine)"
@@ -67,7 +67,12 @@ demo: demo_out/demo.mp4 $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
+# The pages are tested in Debian's Chromium, which takes a minute to install.
 test-long: $(READY)
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get -o DPkg::Lock::Timeout=300 update -qq && \
+		apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends chromium >/dev/null; } || \
+		echo "no Chromium, so the pages are not tested; on Debian: apt-get install chromium" >&2
 	$(BIN)/python -m pytest $(SPREAD) -m "long or hypothesis" --hypothesis-profile long $(ARGS)
 
 # pytest rewrites the assertions of every file of tests once: here, and not in each of its workers at a time.
@@ -99,6 +104,9 @@ bench: $(READY)
 	$(BIN)/python -m bench chaos
 	$(BIN)/python -m bench memory
 	$(BIN)/python -m bench report
+
+pictures: $(READY)
+	$(BIN)/python -m bench.page_pictures $(RESULTS) docs/pages $(VIDEO)
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes \

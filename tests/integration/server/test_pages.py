@@ -122,11 +122,12 @@ def test_while_it_plays_the_box_is_on_the_very_frame(
             const look = {READ.strip()};
             window.seen = [];
             window.review.player.addEventListener("frame", () => window.seen.push(look(sizes)));
+            window.review.player.setRate(0.25); // a busy machine shows few frames a second
             window.review.player.play();
         }}""",
         SIZES,
     )
-    page.wait_for_function("() => document.querySelector('video').ended || window.seen.length > 40")
+    page.wait_for_function("() => document.querySelector('video').ended || window.seen.length > 25")
     seen = page.evaluate("() => window.seen")
     assert len(seen) >= 5
     assert [one for one in seen if one["number"] != one["frame"]] == []
