@@ -1,4 +1,4 @@
-"""Draws every page of the server over a real run: `python -m bench.page_pictures RESULTS FOLDER VIDEO_ID [PAGE ...]`.
+"""Draws the pages over a real run: `python -m bench.page_pictures RESULTS FOLDER VIDEO_ID [PAGE ...]`.
 
 Needs Chromium and the test group's playwright. The server listens on a free port of this machine, and keeps
 its pictures beside the drawn ones, not in the user's cache.

@@ -118,7 +118,7 @@ class Videos extends View {
       <td><input type="checkbox" aria-label=${`Choose ${video.name}`} .checked=${this.chosen.has(video.video_id)} @change=${(event) => this.choose(video.video_id, event.target.checked)}></td>
       <td>${video.width ? html`<a href=${link} tabindex="-1" aria-hidden="true">${thumb(video.video_id, null, { width: 192 })}</a>` : html`<span class="thumb"></span>`}</td>
       <td class="wrap name-cell"><a class="cover" href=${link}>${video.name}</a>
-        ${video.error_message ? html`<div class="small soft clamp" title=${video.error_message}>${video.error_message}</div>` : warning ? html`<div class="small soft clamp" title=${warning}>${warning}</div>` : nothing}</td>
+        ${video.error_message ?? warning ? html`<div class="small soft clamp" title=${video.error_message ?? warning}>${withoutPath(video, video.error_message ?? warning)}</div>` : nothing}</td>
       <td class="num">${video.duration_s === null ? "–" : clock(video.duration_s)}</td>
       <td>${stateBadge(video.status)}</td>
       <td class="num">${count(found.scenes)}</td><td class="num">${count(found.persons)}</td><td class="num">${count(found.faces || found.face_boxes)}</td>
@@ -127,3 +127,6 @@ class Videos extends View {
       <td class="num soft nowrap">${ago(video.completed_at)}</td></tr>`;
   }
 }
+
+// A message without the path, which is that of the row.
+const withoutPath = (video, message) => message.replaceAll(`${video.path}: `, "");
