@@ -41,7 +41,7 @@ class Snapshot:
 
 
 class CollectionIndex:
-    """The collection of a store in memory, for any thread; about 3 kB for each video.
+    """The collection of a store in memory, for any thread: every job, and an entry for each video.
 
     `current` is at most half a second old. It reads the jobs of which there are new events or which are in
     work, and everything once a minute, or less often where that takes long.
