@@ -15,8 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.stores.served import TOKEN
-
+TOKEN = "a-token-of-the-tests"
 START_S = END_S = 240.0  # on a machine with much else to do
 
 

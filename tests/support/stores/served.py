@@ -13,11 +13,11 @@ from actors.stores import open_store
 from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.work.chunk import WorkKey
+from tests.support.servers.vaengine_server import TOKEN
 from tests.support.stores.fake_videos import RUN, Clip, broken, done
 from vaengine.server.app import make_app
 from vaengine.server.settings import ServerSettings
 
-TOKEN = "a-token-of-the-tests"
 BASE = "http://127.0.0.1"
 DONE = Clip("/clips/garden.mp4", "a")
 FAILED = Clip("/clips/<script>alert(1)</script> ü.mp4", "b", 250)
