@@ -25,7 +25,7 @@ SPREAD := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4 --
 # Readers of exported files that we did not write, in an environment of their own: about 1 GB.
 READERS := .venv-readers/.ready-$(shell (cat requirements-readers.txt; pwd) | cksum | cut -d' ' -f1)
 
-.PHONY: readers help setup demo test test-long collect check format bench lock clean
+.PHONY: readers help setup demo test test-long collect check format bench pictures lock clean
 
 help:
 	@echo "make setup   the environment in .venv, from the hash-pinned lock"
@@ -34,7 +34,7 @@ help:
 	@echo "make test-long   the tests that make test leaves out: every kill, long fuzzing, many writers"
 	@echo "make readers     programs of others that open exported files in tests, in .venv-readers"
 	@echo "make bench   measure, and write docs/benchmarks.md"
-	@echo "make lock    resolve requirements.lock again"
+	@echo "make pictures   of the pages, over RESULTS=FOLDER with VIDEO=ID   make lock    resolve requirements.lock again"
 
 setup: $(READY)
 	@echo "ready: .venv (vaengine is .venv/bin/vaengine)"
@@ -79,7 +79,12 @@ $(READERS): requirements-readers.txt | $(READY)
 	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-readers/bin/python requirements-readers.txt
 	@touch $@
 
+# The pages are tested in Debian's Chromium, which takes a minute to install.
 test-long: $(READY) $(READERS)
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get -o DPkg::Lock::Timeout=300 update -qq && \
+		apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends chromium >/dev/null; } || \
+		echo "no Chromium, so the pages are not tested; on Debian: apt-get install chromium" >&2
 	$(BIN)/python -m pytest $(SPREAD) -m "long or hypothesis" --hypothesis-profile long $(ARGS)
 
 # pytest rewrites the assertions of every file of tests once: here, and not in each of its workers at a time.
@@ -111,6 +116,9 @@ bench: $(READY)
 	$(BIN)/python -m bench chaos
 	$(BIN)/python -m bench memory
 	$(BIN)/python -m bench report
+
+pictures: $(READY)
+	$(BIN)/python -m bench.page_pictures $(RESULTS) docs/pages $(VIDEO)
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes \

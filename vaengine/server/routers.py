@@ -7,6 +7,8 @@ from typing import Final
 from fastapi import APIRouter
 
 from vaengine.server import pages
+from vaengine.server.media import likeness_routes, portrait_routes
+from vaengine.server.media import routes as media
 from vaengine.server.routes import (
     batches,
     events,
@@ -23,6 +25,9 @@ from vaengine.server.routes import (
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
     videos.router,
+    media.router,
+    portrait_routes.router,
+    likeness_routes.router,
     batches.router,
     uploads.router,
     queries.router,

@@ -76,7 +76,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class _PresenceSpan:
+class PresenceSpan:
     """The span from one sighting to the `next`; without a next one the box stays until `until_s`."""
 
     first: Sighting
@@ -150,6 +150,14 @@ class Presence:
         sightings = (span.at(frame, time_s) for span in spans)
         return sorted(filter(None, sightings), key=lambda sighting: sighting.identity or "")
 
+    def spans_between(self, start_s: float, end_s: float) -> list[PresenceSpan]:
+        """The spans that share an instant with `[start_s, end_s)`, in order of their first sighting."""
+        first = bisect_left(self._starts, start_s - self._longest_s - _ROUNDING_S)
+        stop = bisect_left(self._starts, end_s)
+        return [
+            span for span in self._spans[first:stop] if span.end_s > start_s or span.first.time_s >= start_s
+        ]
+
     def scene_at(self, frame: int) -> str | None:
         """The short name of the scene that a frame belongs to; None before the first scene."""
         index = bisect_right(self._cuts, frame) - 1
@@ -165,15 +173,15 @@ class Presence:
         runs = merged(((span.first.time_s, span.end_s) for span in spans), _ROUNDING_S)
         return {"": runs} if runs else {}
 
-    def _all_spans(self, ordered: Sequence[Sighting]) -> Iterable[_PresenceSpan]:
+    def _all_spans(self, ordered: Sequence[Sighting]) -> Iterable[PresenceSpan]:
         for sighting in ordered:
             if sighting.identity is None:
-                yield _PresenceSpan(sighting, None, self.sampling.until_s(sighting))
+                yield PresenceSpan(sighting, None, self.sampling.until_s(sighting))
         for track in self.tracks.values():
             for before, after in pairwise(track):
                 joined = after if self.sampling.joins(before, after) else None
-                yield _PresenceSpan(before, joined, self.sampling.until_s(before))
-            yield _PresenceSpan(track[-1], None, self.sampling.until_s(track[-1]))
+                yield PresenceSpan(before, joined, self.sampling.until_s(before))
+            yield PresenceSpan(track[-1], None, self.sampling.until_s(track[-1]))
 
 
 def _by_identity(ordered: Sequence[Sighting]) -> Mapping[str, list[Sighting]]:

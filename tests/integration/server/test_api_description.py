@@ -2,48 +2,61 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any, Final
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
 
 from tests.support.stores.served import TOKEN, client_of, filled_store, settings_of
 from vaengine.server.app import make_app
+from vaengine.server.settings import ServerSettings
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
-_OPEN = ExitStack()
-_FOLDER = Path(_OPEN.enter_context(tempfile.TemporaryDirectory(prefix="vaengine-api-")))
-_URL = f"sqlite:///{_FOLDER}/batch_processing.db"
-_APP = make_app(settings_of(_URL, _FOLDER, max_upload_bytes=2**20))
-ENDLESS = "/api/events"  # its answer has no end
-
-schema = schemathesis.openapi.from_asgi("/api/openapi.json", _APP, headers={"host": "127.0.0.1"}).exclude(
-    path=ENDLESS
-)
+ENDLESS: Final = "/api/events"  # its answer has no end
+EXAMPLES: Final = 25  # of requests to each operation
+HEADERS: Final = {"authorization": f"Bearer {TOKEN}", "host": "127.0.0.1"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _store() -> object:
-    with _OPEN, filled_store(_URL):
-        yield
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerSettings]:
+    """The settings of a server over a store with some videos."""
+    folder = tmp_path_factory.mktemp("api")
+    url = f"sqlite:///{folder}/batch_processing.db"
+    with filled_store(url):
+        yield settings_of(url, folder, max_upload_bytes=2**20)
 
 
-@schema.parametrize()
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-def test_no_request_makes_the_server_fail(case: schemathesis.Case) -> None:
-    headers = {"authorization": f"Bearer {TOKEN}", "host": "127.0.0.1"}
-    answer = case.call(headers=headers)
-    case.validate_response(answer, checks=[not_a_server_error])
+@pytest.fixture(scope="module")
+def app(told: ServerSettings) -> FastAPI:
+    return make_app(told)
 
 
-def test_every_error_that_is_answered_has_the_declared_form() -> None:
-    described = _APP.openapi()
-    for path, methods in described["paths"].items():
+@pytest.mark.filterwarnings("ignore")
+def test_no_request_makes_the_server_fail(app: FastAPI) -> None:
+    """Cases are drawn by hypothesis alone: schemathesis' own list of them grows without end for a query."""
+    import schemathesis
+    from schemathesis.checks import not_a_server_error
+
+    schema = schemathesis.openapi.from_asgi("/api/openapi.json", app, headers={"host": "127.0.0.1"})
+    paths = set()
+    for found in schema.exclude(path=ENDLESS).get_all_operations():
+        operation = found.ok()
+        paths.add(operation.path)
+
+        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy())
+        def holds(case: Any) -> None:
+            case.validate_response(case.call(headers=HEADERS), checks=[not_a_server_error])
+
+        holds()
+    assert {"/api/videos", "/api/query", "/api/batches"} <= paths
+
+
+def test_every_error_that_is_answered_has_the_declared_form(app: FastAPI) -> None:
+    for path, methods in app.openapi()["paths"].items():
         for method, operation in methods.items():
             for status, answer in operation["responses"].items():
                 if status.startswith(("4", "5")):
@@ -51,6 +64,6 @@ def test_every_error_that_is_answered_has_the_declared_form() -> None:
                     assert reference["schema"]["$ref"].endswith("/ErrorAnswer"), (method, path, status)
 
 
-def test_the_description_is_the_one_that_a_server_gives() -> None:
-    with client_of(settings_of(_URL, _FOLDER)) as client:
-        assert client.get("/api/openapi.json").json() == _APP.openapi()
+def test_the_description_is_the_one_that_a_server_gives(app: FastAPI, told: ServerSettings) -> None:
+    with client_of(told) as client:
+        assert client.get("/api/openapi.json").json() == app.openapi()

@@ -13,10 +13,19 @@ STATIC: Final = Path(__file__).parent / "static"
 router = APIRouter(include_in_schema=False)
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
-def overview() -> FileResponse:
-    """The first page."""
-    return FileResponse(STATIC / "index.html")
+PAGES: Final = (
+    *("/", "/videos", "/videos/{video_id}", "/search", "/people"),
+    *("/quality", "/resources", "/errors", "/help"),
+)
+
+
+def page() -> FileResponse:
+    """The one document of all pages; its script shows the page that the address names."""
+    return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+
+for address in PAGES:
+    router.add_api_route(address, page, methods=["GET", "HEAD"])
 
 
 @router.api_route("/favicon.ico", methods=["GET", "HEAD"])

@@ -1,0 +1,125 @@
+"""Draws the pages over a real run: `python -m bench.page_pictures RESULTS FOLDER VIDEO_ID [PAGE ...]`.
+
+Needs Chromium and the test group's playwright. The server listens on a free port of this machine, and keeps
+its pictures beside the drawn ones, not in the user's cache.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+TOKEN: Final = "a-token-for-drawing-pages"
+COLOURS: Final = 256  # of a picture: pages are flat, and photographs in them small
+WAIT_MS: Final = 180_000
+SETTLED_MS: Final = 1500  # for figures that come by themselves
+READY: Final = "() => globalThis.review?.state.isReady && review.drawnFrame !== null"
+PICTURES: Final = """
+() => [...document.images]
+  .filter((image) => image.getBoundingClientRect().top < innerHeight)
+  .every((image) => image.naturalWidth || image.classList.contains("broken"))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A page at an address, and when it is drawn: as soon as `ready`, a selector or a function, holds."""
+
+    name: str
+    address: str
+    ready: str
+    scheme: str = "light"
+    width: int = 1280
+    height: int = 860
+
+
+def shots(video_id: str) -> list[Shot]:
+    """All pages; the review page in both themes and on a telephone."""
+    review = f"/videos/{video_id}?t=2"
+    return [
+        Shot("review", review, READY),
+        Shot("review-dark", review, READY, "dark"),
+        Shot("review-narrow", review, READY, width=360, height=780),
+        Shot("overview", "/", ".state"),
+        Shot("videos", "/videos", "tbody tr"),
+        Shot("search", "/search?find=face", ".moment"),
+        Shot("people", "/people", ".card"),
+        Shot("quality", "/quality", "tbody tr", "dark"),
+        Shot("errors", "/errors", ".card"),
+        Shot("resources", "/resources", ".plot canvas", "dark"),
+        Shot("help", "/help", ".keys"),
+    ]
+
+
+def main() -> int:
+    """Draw the pages of the results in the first folder into the second, with the video of an id."""
+    results, target, video_id, *names = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
+    target.mkdir(parents=True, exist_ok=True)
+    with _served(results) as address, _browser() as browser:
+        for shot in (one for one in shots(video_id) if not names or one.name in names):
+            (target / f"{shot.name}.png").write_bytes(_small(_drawn(browser, address, shot)))
+            print(f"{target / shot.name}.png")
+    return 0
+
+
+@contextmanager
+def _served(results: Path) -> Iterator[str]:
+    """The address of a server over a results folder."""
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "VAENGINE_TOKEN": TOKEN, "XDG_CACHE_HOME": cache}
+        command = [sys.executable, "-m", "vaengine", "serve", "--out", str(results), "--port", "0"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().partition("/?")[0]
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def _browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+
+
+def _drawn(browser: Any, address: str, shot: Shot) -> bytes:
+    context = browser.new_context(
+        viewport={"width": shot.width, "height": shot.height}, color_scheme=shot.scheme
+    )
+    context.add_cookies([{"name": "vaengine_token", "value": TOKEN, "url": address}])
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(address + shot.address, wait_until="domcontentloaded")
+    if shot.ready.startswith("()"):
+        page.wait_for_function(shot.ready)
+    else:
+        page.wait_for_selector(shot.ready)
+    page.wait_for_function(PICTURES)
+    page.wait_for_timeout(SETTLED_MS)
+    picture: bytes = page.screenshot()
+    context.close()
+    return picture
+
+
+def _small(png: bytes) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,270 @@
+"""The pages in a real browser, over real clips and a real server.
+
+Pictures carry their numbers, and a box lies elsewhere in each frame: what is on the screen is read back from
+its pixels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.stores import open_store
+from schemas.storage.backend import StorageBackend
+from tests.support.media.clips import BITS
+from tests.support.servers.pages_server import CHROMIUM, PagesServer, browser, strict_page
+from tests.support.stores.fake_videos import RUN, Clip, broken
+from tests.support.stores.watched import FRAMES, HEIGHT, HOSTILE_SAYING, WIDTH, Watched, store_url, watched_in
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium"),
+]
+MAX_OFF = 2.0  # pixels of the screen between a drawn and a stored box
+MIN_EXACT_SHARE = 0.9  # of the callbacks while it plays
+CLIPS = ("constant", "variable", "late", "preview")
+
+# The number in the pixels of the picture on the screen, and where the left edge of the person's box is drawn.
+READ = """
+({bits, width, height}) => {
+  const video = document.querySelector("video"), overlay = document.querySelector("canvas.overlay");
+  const side = Math.floor(width / bits), canvas = (window.probe ??= new OffscreenCanvas(width, height));
+  const pen = canvas.getContext("2d", {willReadFrequently: true});
+  pen.drawImage(video, 0, 0, width, height);
+  let number = 0;
+  for (let i = 0; i < bits; i += 1) {
+    const [value] = pen.getImageData(i * side + side / 2, height - side / 2, 1, 1).data;
+    if (value > 128) number |= 1 << i;
+  }
+  const {scale, x, y} = window.review.overlay.at;
+  const row = overlay.getContext("2d").getImageData(0, Math.round(y + 135 * scale), overlay.width, 1).data;
+  const orange = [];
+  for (let i = 0; i < overlay.width; i += 1) {
+    const [red, green, blue, alpha] = row.slice(4 * i, 4 * i + 4);
+    if (red > 200 && Math.abs(green - 159) < 30 && blue < 60 && alpha > 200) orange.push(i);
+  }
+  const end = orange.findIndex((at, i) => i && at > orange[i - 1] + 1);
+  const edge = orange.slice(0, end < 0 ? orange.length : end);
+  const drawn = edge.length ? (edge[0] + edge.at(-1) + 1) / 2 : null;
+  return {number, frame: window.review.player.frame, drawn, expected: x + (8 + 4 * number) * scale};
+}
+"""
+SIZES = {"bits": BITS, "width": WIDTH, "height": HEIGHT}
+READY = "() => globalThis.review?.state.isReady && review.drawnFrame !== null"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pages")
+
+
+@pytest.fixture(scope="module")
+def watched(folder: Path) -> Mapping[str, Watched]:
+    return watched_in(folder)
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, watched: Mapping[str, Watched]) -> Iterator[PagesServer]:
+    running = PagesServer(folder)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as launched:
+        yield launched
+
+
+@pytest.fixture
+def page(chromium: Any, server: PagesServer) -> Iterator[Any]:
+    with strict_page(chromium, server) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[StorageBackend]:
+    with closing(open_store(store_url(folder))) as opened:
+        yield opened
+
+
+def _review(page: Any, server: PagesServer, video: Watched, query: str = "") -> None:
+    page.goto(f"{server.address}/videos/{video.video_id}{query}", wait_until="domcontentloaded")
+    page.wait_for_function(READY)
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_after_a_seek_the_box_is_on_the_very_frame(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched], name: str
+) -> None:
+    _review(page, server, watched[name])
+    for step in range(50):
+        frame = step * 37 % FRAMES
+        assert page.evaluate("frame => review.player.seek(frame)", frame) is True
+        read = page.evaluate(READ, SIZES)
+        assert (read["number"], read["frame"]) == (frame, frame)
+        assert abs(read["drawn"] - read["expected"]) <= MAX_OFF, read
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_while_it_plays_the_box_is_on_the_very_frame(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched], name: str
+) -> None:
+    _review(page, server, watched[name])
+    page.evaluate(
+        f"""sizes => {{
+            const look = {READ.strip()};
+            window.seen = [];
+            window.review.player.addEventListener("frame", () => window.seen.push(look(sizes)));
+            window.review.player.setRate(0.25); // a busy machine shows few frames a second
+            window.review.player.play();
+        }}""",
+        SIZES,
+    )
+    page.wait_for_function("() => document.querySelector('video').ended || window.seen.length > 25")
+    seen = page.evaluate("() => window.seen")
+    assert len(seen) >= 5
+    assert [one for one in seen if one["number"] != one["frame"]] == []
+    assert [
+        one for one in seen if one["drawn"] is None or abs(one["drawn"] - one["expected"]) > MAX_OFF
+    ] == []
+
+
+def test_keys_step_frames_and_jump_to_the_next_interval_of_the_lane(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched]
+) -> None:
+    _review(page, server, watched["variable"], "?t=0")
+    frame = "n => review.player.frame === n && review.drawnFrame === n"
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(frame, arg=1)
+    page.keyboard.press("n")  # the next scene
+    page.wait_for_function(frame, arg=FRAMES // 2)
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(frame, arg=FRAMES // 2 - 1)
+    page.keyboard.press("g")
+    page.keyboard.type("0:00")
+    page.keyboard.press("Enter")
+    page.wait_for_function(frame, arg=0)
+    page.keyboard.press("?")
+    page.get_by_role("dialog").wait_for()
+
+
+def test_a_name_a_merge_and_an_undo_are_edits_of_the_store(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched], store: StorageBackend
+) -> None:
+    first, other = watched["constant"], watched["late"]
+    for video, name in ((first, "Anna"), (other, "<b>Änne</b>")):
+        _review(page, server, video, "?t=0.1")
+        page.get_by_role("tab", name="People").click()
+        page.locator(".people-list button", has_text="P1").click()
+        page.keyboard.press("r")
+        page.locator("dialog input").fill(name)
+        page.locator("dialog input").press("Enter")
+        page.locator(".lane-title", has_text=name).wait_for()
+    assert [edit.name for edit in store.people().edits] == ["Anna", "<b>Änne</b>"]
+    assert page.locator("main b b").count() == 0  # the name is text
+
+    page.goto(f"{server.address}/people", wait_until="domcontentloaded")
+    page.get_by_role("region", name="Anna").get_by_role("button", name="Merge…").click()
+    page.get_by_role("region", name="<b>Änne</b>").get_by_role("button", name="Is Anna").click()
+    page.get_by_text("1 person", exact=True).wait_for()
+    page.locator(".page-head").get_by_role("button", name="Undo").click()
+    page.get_by_text("2 persons", exact=True).wait_for()
+    assert [str(edit.action) for edit in store.people().edits] == ["name", "name", "merge", "undo"]
+
+
+def test_a_search_by_a_sentence_leads_into_the_video(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched]
+) -> None:
+    page.goto(f"{server.address}/search", wait_until="domcontentloaded")
+    page.get_by_label("Relation").select_option("near")
+    page.get_by_label("To what").select_option("speech")
+    page.get_by_label("Within seconds").fill("5")
+    page.get_by_role("button", name="Find").click()
+    page.locator(".moment").first.wait_for()
+    assert page.locator(".moment").count() == len(CLIPS)
+    assert page.evaluate("() => window.hacked") is None  # though what is said is a script
+    page.get_by_role("button", name="What is said").click()
+    page.get_by_label("Words that are said").fill("good morning")
+    page.get_by_role("button", name="Find").click()
+    page.locator(".moment").first.click()
+    page.wait_for_function(READY)
+    page.get_by_text(HOSTILE_SAYING).first.wait_for()
+    assert page.evaluate("() => window.hacked") is None
+
+
+def test_what_failed_is_tried_again_by_a_click(
+    page: Any, server: PagesServer, store: StorageBackend, watched: Mapping[str, Watched]
+) -> None:
+    clip = Clip("/clips/<script>window.hacked=2<script>.mp4", "d")
+    epoch = store.open_run(RUN)
+    store.register(epoch, [clip.video], [clip.job(clip.key())])
+    store.finish(epoch, broken(clip.job(clip.key()), clip.key()))
+    store.close_run(epoch, "done")
+    page.goto(f"{server.address}/errors", wait_until="domcontentloaded")
+    page.expected.append("422")  # its file is gone, so it has no picture
+    page.get_by_role("button", name="Retry").click()
+    page.get_by_text("Nothing has failed").wait_for()
+    assert store.load_job_metadata(clip.job(clip.key()).job_id).retry_count == 1
+    page.goto(f"{server.address}/videos", wait_until="domcontentloaded")
+    page.locator("tbody tr", has_text="<script>window.hacked=2<script>.mp4").wait_for()
+    assert page.evaluate("() => window.hacked") is None
+
+
+def test_no_event_is_lost_or_doubled_when_the_server_is_killed(
+    page: Any, server: PagesServer, store: StorageBackend, watched: Mapping[str, Watched]
+) -> None:
+    def happens(content: str) -> None:
+        clip = Clip(f"/clips/{content}.mp4", content)
+        epoch = store.open_run(RUN)
+        store.register(epoch, [clip.video], [clip.job(clip.key())])
+        store.finish(epoch, broken(clip.job(clip.key()), clip.key()))
+        store.close_run(epoch, "done")
+
+    page.expected.append("ERR_")  # while nobody answers
+    page.goto(server.address, wait_until="domcontentloaded")
+    page.evaluate(
+        """async () => {
+            const {live} = await import("/static/js/live.js");
+            window.numbers = [];
+            const number = (one) => one.number;
+            live.addEventListener("jobs", (event) => numbers.push(...event.detail.events.map(number)));
+        }"""
+    )
+    page.wait_for_function("() => document.querySelector('.bar .dot.good')")
+    happens("e")
+    page.wait_for_function("() => numbers.length > 0")
+    server.kill()
+    happens("f")
+    server.start()
+    newest = store.newest_event()
+    page.wait_for_function("newest => numbers.at(-1) >= newest", arg=newest)
+    numbers = page.evaluate("() => numbers")
+    assert numbers == list(range(numbers[0], newest + 1))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(
+    chromium: Any, server: PagesServer, watched: Mapping[str, Watched], scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    paths = ["/", "/videos", "/search", "/people", "/quality", "/errors", "/resources", "/help"]
+    for path in [*paths, f"/videos/{watched['constant'].video_id}"]:
+        with strict_page(chromium, server, color_scheme=scheme) as opened:
+            opened.expected.append("422")
+            opened.goto(server.address + path, wait_until="domcontentloaded")
+            opened.wait_for_function(
+                "() => document.querySelector('main h1') && !document.querySelector('.loading')"
+            )
+            opened.wait_for_timeout(300)
+            found = Axe().run(opened).response["violations"]
+            serious = [one for one in found if one["impact"] in ("serious", "critical")]
+            assert serious == [], f"{path}: {json.dumps(serious, indent=1)[:2000]}"

@@ -1,0 +1,126 @@
+"""The current results of a video, read once and kept for the requests that follow."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from schemas.annotations.annotation import Annotation
+from schemas.errors import NotFound
+from schemas.media.frames import Floats
+from schemas.media.video import Video
+from schemas.storage.backend import ResultStore
+from schemas.work.chunk import WorkKey
+from schemas.work.job import JobStatus
+from vaengine.results.lookup import VideoResults, newest_results
+from vaengine.timeline.video_timeline import VideoTimeline
+
+MAX_ROWS_KEPT: Final = 1_000_000  # of all videos together; the last one that was asked for always stays
+
+State = tuple[tuple[str, ...], ...]  # equal states have equal rows
+
+
+@dataclass(frozen=True)
+class VideoContent:
+    """A video with its current results; what is drawn of them is worked out when it is first needed."""
+
+    results: VideoResults
+
+    @property
+    def video(self) -> Video:
+        return self.results.video
+
+    @property
+    def rows(self) -> tuple[Annotation, ...]:
+        return self.results.annotations
+
+    @cached_property
+    def timeline(self) -> VideoTimeline:
+        """Presence, sound and colours, as in every drawing of the video."""
+        return VideoTimeline.of_rows(self.rows, self.results.sample_fps, self.results.face_fps)
+
+    @cached_property
+    def times_s(self) -> Floats:
+        """Seconds from the first frame to each frame, N float64."""
+        return times_of(self.video)
+
+
+class VideoContents:
+    """The contents of the videos that were asked for last, for all threads of a server.
+
+    Results that a run still adds to are read anew for each request.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[State, VideoContent]] = OrderedDict()
+
+    def of(self, store: ResultStore, video_id: str) -> VideoContent:
+        """The content of a video by its very id; raises `NotFound`."""
+        found = _found(store, video_id)
+        state = _state(found)
+        with self._lock:
+            kept = self._kept.get(video_id)
+            if kept is not None and kept[0] == state:
+                self._kept.move_to_end(video_id)
+                return kept[1]
+        content = VideoContent(_with_rows(store, found))
+        if all(result.status is JobStatus.COMPLETED for result in found.pipelines.values()):
+            self._keep(state, content)
+        return content
+
+    def _keep(self, state: State, content: VideoContent) -> None:
+        with self._lock:
+            self._kept[content.video.video_id] = (state, content)
+            self._kept.move_to_end(content.video.video_id)
+            while len(self._kept) > 1 and self._row_count() > MAX_ROWS_KEPT:
+                self._kept.popitem(last=False)
+
+    def _row_count(self) -> int:
+        return sum(len(content.rows) for _, content in self._kept.values())
+
+
+def video_of(store: ResultStore, video_id: str) -> Video:
+    """The video of an id; raises `NotFound`, also for one that was never readable."""
+    video = store.videos([video_id]).get(video_id)
+    if video is None:
+        raise NotFound(f"video {video_id}", store.url)
+    return video
+
+
+def _found(store: ResultStore, video_id: str) -> VideoResults:
+    """The current results of a video, without their rows."""
+    video = video_of(store, video_id)
+    newest = newest_results(store.jobs_of([video_id]))
+    results = {name: result for name, (_, result) in newest.items()}
+    return VideoResults(video, (), results, {name: job for name, (job, _) in newest.items()})
+
+
+def _with_rows(store: ResultStore, found: VideoResults) -> VideoResults:
+    video_id = found.video.video_id
+    keys = (WorkKey(video_id, name, result.config_hash) for name, result in found.pipelines.items())
+    rows = tuple(row for key in keys for row in store.annotations(key))
+    return VideoResults(found.video, rows, found.pipelines, found.jobs)
+
+
+def _state(found: VideoResults) -> State:
+    return tuple(
+        (name, result.config_hash, result.digest or "", str(result.status), str(result.completed_at))
+        for name, result in sorted(found.pipelines.items())
+    )
+
+
+def times_of(video: Video) -> Floats:
+    """Seconds from the first frame to each frame of a video, N float64."""
+    return np.asarray((video.index.pts - video.start_pts) * float(video.time_base), np.float64)
+
+
+def frame_before(times_s: Floats, time_s: float) -> int:
+    """The number of the frame that is shown at a time; the first or last one outside."""
+    number = int(np.searchsorted(times_s, time_s + 1e-6, side="right")) - 1
+    return min(max(number, 0), len(times_s) - 1)

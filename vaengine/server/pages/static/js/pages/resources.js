@@ -1,0 +1,62 @@
+// Processors, memory and disks of the machine, now and before; the server keeps the history.
+import { html, nothing } from "/static/vendor/lit-html.js";
+import { address, get } from "/static/js/api.js";
+import { empty, loading, meter, pageHead } from "/static/js/parts.js";
+import { bytesText, fixed } from "/static/js/format.js";
+import { plot } from "/static/js/plot.js";
+import { View } from "/static/js/view.js";
+
+const EVERY_MS = 10_000;
+const SPANS = [[1, "Hour"], [24, "Day"], [168, "Week"], [720, "Month"]];
+const percent = (value) => `${fixed(value, 0)} %`;
+const CURVES = [
+  { name: "Processors", of: (one) => one.cpu_percent, format: percent, colour: "--plot-1", top: 100 },
+  { name: "Memory", of: (one) => one.memory_used, format: bytesText, colour: "--plot-3" },
+  { name: "Disk", of: (one) => one.disk_used, format: bytesText, colour: "--plot-2" },
+  { name: "Store", of: (one) => one.store_bytes, format: bytesText, colour: "--plot-4" },
+];
+
+export async function mount(host, context) {
+  const page = new Resources(host, context);
+  page.update();
+  await page.reload();
+  const timer = setInterval(() => { if (!document.hidden) page.reload(); }, EVERY_MS);
+  context.signal.addEventListener("abort", () => clearInterval(timer));
+}
+
+class Resources extends View {
+  samples = null;
+  hours = 1;
+  charts = new Map();
+
+  reload() {
+    return this.load(async () => ({ samples: await get(address("/api/resources", { hours: this.hours }), { signal: this.signal }) })).then(() => this.draw());
+  }
+
+  get curves() { return CURVES.filter((one) => this.samples?.some((sample) => one.of(sample) !== null)); }
+
+  draw() {
+    for (const one of this.curves) {
+      const host = this.host.querySelector(`[data-curve="${one.name}"]`), data = [this.samples.map((sample) => sample.at), this.samples.map(one.of)];
+      if (this.charts.has(one.name)) this.charts.get(one.name).update(data);
+      else if (host) this.charts.set(one.name, plot(host, { series: [{ name: one.name, colour: one.colour, fill: true }], data, format: one.format, top: one.top ?? 0, signal: this.signal }));
+    }
+  }
+
+  view() {
+    const { samples } = this, newest = new Map((samples ?? []).map((sample) => [sample.node, sample]));
+    return html`${pageHead("Resources", newest.size ? [...newest.keys()].join(", ") : "", html`<div class="segments" role="group" aria-label="Time shown">${SPANS.map(([hours, name]) => html`<button aria-pressed=${this.hours === hours ? "true" : "false"} @click=${() => { this.update({ hours }); this.reload(); }}>${name}</button>`)}</div>`)}
+      ${samples === null ? loading : samples.length ? html`<div class="stack"><div class="grid">${[...newest.values()].map((sample) => this.node(sample))}</div>
+        <div class="grid">${this.curves.map((one) => html`<section class="card"><h2>${one.name}</h2><div class="plot" data-curve=${one.name} role="img" aria-label=${`${one.name} over time, now ${one.format(one.of(samples.at(-1)))}`}></div></section>`)}</div></div>`
+        : html`<div class="card">${empty("chart", "Nothing was measured yet", "The server looks every ten seconds.")}</div>`}`;
+  }
+
+  node(sample) {
+    const bar = (name, share, text) => html`<div><p class="spread-row small"><span>${name}</span><span class="soft">${text}</span></p>${meter([{ name, share, kind: share > 0.92 ? "bad" : "" }])}</div>`;
+    const size = (name, used, total) => bar(name, used / Math.max(1, total), `${bytesText(used)} of ${bytesText(total)}`);
+    return html`<section class="card stack tight" aria-label=${sample.node}><h2>${sample.node}</h2>
+      ${bar("Processors", sample.cpu_percent / 100, percent(sample.cpu_percent))}${size("Memory", sample.memory_used, sample.memory_total)}${size("Disk", sample.disk_used, sample.disk_total)}
+      ${sample.gpus.map(([busy, used, total], i) => html`${size(`GPU ${i}${busy === null ? "" : `, ${percent(busy)} busy`}`, used, total)}`)}
+      ${sample.store_bytes === null ? nothing : html`<p class="spread-row small"><span>Store</span><span class="soft">${bytesText(sample.store_bytes)}</span></p>`}</section>`;
+  }
+}

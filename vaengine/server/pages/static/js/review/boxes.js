@@ -1,0 +1,74 @@
+// The boxes of a video, fetched by pages of frames around the one that is shown.
+import { address, get, videoPath } from "/static/js/api.js";
+
+const PAGE = 1500; // frames
+const MAX_PAGES = 12;
+
+export class BoxPages {
+  #pages = new Map(); // by number; a page is null until it is here
+
+  constructor(id, clock, { signal, onPage }) {
+    this.id = id;
+    this.clock = clock;
+    this.signal = signal;
+    this.onPage = onPage;
+  }
+
+  // What is seen in a frame; null while it is fetched.
+  at(frame) {
+    const number = Math.floor(frame / PAGE);
+    const page = this.#page(number);
+    if (frame % PAGE > 0.8 * PAGE && (number + 1) * PAGE < this.clock.length) this.#page(number + 1);
+    return page && seen(page, frame, this.clock.timesS[frame]);
+  }
+
+  forget() { this.#pages.clear(); }
+
+  #page(number) {
+    if (this.#pages.has(number)) return this.#pages.get(number);
+    this.#pages.set(number, null);
+    this.#fetch(number);
+    return null;
+  }
+
+  async #fetch(number) {
+    const query = { first: number * PAGE, last: (number + 1) * PAGE };
+    try {
+      this.#pages.set(number, await get(address(videoPath(this.id, "/boxes"), { ...query, first: String(query.first) }), { signal: this.signal }));
+    } catch (error) {
+      this.#pages.delete(number);
+      if (error.name !== "AbortError") throw error;
+      return;
+    }
+    if (this.#pages.size > MAX_PAGES) this.#pages.delete(this.#pages.keys().next().value);
+    this.onPage();
+  }
+}
+
+// The sightings in a frame: as `Presence.at` of the drawings in Python has them.
+export function seen(page, frame, timeS) {
+  const found = [];
+  for (let i = 0; i < page.frame.length; i += 1) {
+    if (page.frame[i] > frame) continue;
+    const next = page.next[i];
+    const isShown = page.frame[i] === frame || (next >= 0 ? frame < page.frame[next] : timeS < page.until_s[i]);
+    if (isShown) found.push(sighting(page, i, next, frame, timeS));
+  }
+  return found;
+}
+
+function sighting(page, i, next, frame, timeS) {
+  const isDetected = page.frame[i] === frame;
+  const share = isDetected || next < 0 ? 0 : Math.min(1, (timeS - page.time_s[i]) / (page.time_s[next] - page.time_s[i]));
+  const label = page.labels[page.label[i]] ?? null;
+  return {
+    label, isDetected, kind: page.kind[i] ? "face" : "person", linked: page.labels[page.linked[i]] ?? null,
+    confidence: page.confidence[i], box: between(page.box[i], next < 0 ? null : page.box[next], share),
+    points: between(page.points[i], next < 0 ? null : page.points[next], share),
+  };
+}
+
+function between(before, after, share) {
+  if (!before || !after || !share || before.length !== after.length) return before;
+  return before.map((value, i) => value + (after[i] - value) * share);
+}
