@@ -22,7 +22,7 @@ _HOMES = {
     "Batch": "vaengine.api.batch",
     "VideoAnnotations": "vaengine.api.video_annotations",
     "BatchOrchestrator": "vaengine.api.orchestrator",
-    "Client": "vaengine.api.client",
+    "Client": "vaengine.api.submission.client",
     "BatchJob": "schemas.work.job",
     "BatchReport": "schemas.work.job",
     "BatchStatus": "schemas.work.job",
@@ -41,7 +41,7 @@ _HOMES = {
     "VideoError": "schemas.errors",
     "WouldReplace": "schemas.errors",
     "open_store": "actors.stores",
-    "query": "vaengine.api.query",
+    "query": "vaengine.api.questions.query",
     "compare": "vaengine.api.comparison",
     "import_annotations": "vaengine.api.importing",
     "export": "vaengine.api.export",
@@ -71,14 +71,14 @@ if TYPE_CHECKING:
     from vaengine.api.annotate import annotate_all as annotate_all
     from vaengine.api.annotate import load_annotations as load_annotations
     from vaengine.api.batch import Batch as Batch
-    from vaengine.api.client import Client as Client
     from vaengine.api.comparison import compare as compare
     from vaengine.api.export import export as export
     from vaengine.api.failure_recovery import FailureRecovery as FailureRecovery
     from vaengine.api.importing import import_annotations as import_annotations
     from vaengine.api.orchestrator import BatchOrchestrator as BatchOrchestrator
     from vaengine.api.progress_tracker import ProgressTracker as ProgressTracker
-    from vaengine.api.query import query as query
+    from vaengine.api.questions.query import query as query
+    from vaengine.api.submission.client import Client as Client
     from vaengine.api.video_annotations import VideoAnnotations as VideoAnnotations
     from vaengine.queries.language.builder import find as find
 

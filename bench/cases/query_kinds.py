@@ -21,7 +21,7 @@ from bench.fixtures.asked_collection import MODEL, face_like, word
 from bench.rivals.duckdb_on_parquet import ParquetFiles
 from schemas.media.frames import Floats32
 from schemas.storage import tables
-from vaengine.api.query import answers_of
+from vaengine.api.questions.query import answers_of
 from vaengine.queries.language.document import Query
 from vaengine.queries.language.parsing import query_of
 from vaengine.queries.said import said

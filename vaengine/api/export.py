@@ -9,7 +9,7 @@ from pathlib import Path
 
 from schemas.errors import UsageError
 from schemas.storage.backend import StorageBackend
-from vaengine.api.query import Question, asked_of, every_answer
+from vaengine.api.questions.query import Question, asked_of, every_answer
 from vaengine.exporting.export import Export, ExportProgress, write_export
 from vaengine.exporting.registry import format_named
 from vaengine.exporting.values.options import ExportOptions

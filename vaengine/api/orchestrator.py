@@ -31,7 +31,7 @@ from vaengine.planning.replaced_results import conflicts, described
 from vaengine.reporting.run_states import run_states, shown_states
 from vaengine.requests.checkpoint import Checkpoint
 from vaengine.requests.executor_choice import ClusterOption
-from vaengine.requests.inputs import find_files
+from vaengine.requests.inputs.found_files import find_files
 from vaengine.requests.replacement import replace_mode
 from vaengine.requests.request import RunRequest
 from vaengine.requests.run_options import fitted_as_before, pipelines_named

@@ -18,7 +18,7 @@ from vaengine.reporting import run_report as reports
 from vaengine.reporting.annotation_counts import FoundCounts, found_in, found_line
 from vaengine.reporting.weak_models import weak_points
 from vaengine.requests.checkpoint import path_in
-from vaengine.requests.inputs import left_alone_text
+from vaengine.requests.inputs.found_files import left_alone_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

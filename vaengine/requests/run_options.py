@@ -22,7 +22,7 @@ from vaengine.models import catalogue
 from vaengine.requests import batch_file as batchfile
 from vaengine.requests.batch_file import BatchFile
 from vaengine.requests.executor_choice import ClusterOption
-from vaengine.requests.inputs import Selection, find_files
+from vaengine.requests.inputs.found_files import Selection, find_files
 from vaengine.requests.replacement import Replace, replace_mode
 from vaengine.requests.request import RunRequest
 from vaengine.requests.store_location import DEFAULT_OUT, results_folder, store_url

@@ -14,7 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from actors.atomic_files import storage_errors
 from schemas.errors import NotFound, TooLarge, UsageError, VideoError
-from vaengine.requests.media_kinds import SOUND_SUFFIXES, VIDEO_SUFFIXES, suffix_of
+from vaengine.requests.inputs.media_kinds import SOUND_SUFFIXES, VIDEO_SUFFIXES, suffix_of
 
 MAX_NAME_BYTES: Final = 200
 KEPT_FREE_BYTES: Final = 2**30  # of the disk, which a run needs

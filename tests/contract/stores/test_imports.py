@@ -19,7 +19,7 @@ from tests.contract.conftest import STORES, digest
 from tests.support.stores import tool_files as files
 from tests.support.stores.fake_videos import RUN, Clip, done
 from tests.support.stores.retained import consistent, kept, persons
-from vaengine.api.query import answers_of
+from vaengine.api.questions.query import answers_of
 from vaengine.comparing.comparison import Agreement, compare
 from vaengine.importing.import_file import ImportReport, ImportRequest, import_file
 from vaengine.importing.labels import LabelRules

@@ -23,7 +23,7 @@ from tests.contract.conftest import STORES, digest
 from tests.support.stores import people
 from tests.support.stores.fake_videos import Clip
 from tests.support.stores.retained import consistent, kept
-from vaengine.api.query import answers_of
+from vaengine.api.questions.query import answers_of
 from vaengine.maintenance import retention
 from vaengine.maintenance.maintenance import check
 from vaengine.maintenance.migration import migrate

@@ -20,7 +20,7 @@ from schemas.work.job import JobStatus
 from tests.contract.conftest import STORES
 from tests.support.stores.fake_rows import Rows
 from tests.support.stores.fake_videos import RUN, Clip, done
-from vaengine.api.query import answers_of
+from vaengine.api.questions.query import answers_of
 from vaengine.queries.files_collection import FilesCollection
 from vaengine.queries.language.parsing import query_of
 from vaengine.queries.resolve import resolved

@@ -19,7 +19,7 @@ from schemas.pipelines import PERSON, SCENE
 from tests.support.media import clips
 from tests.support.runs import local_runs, runs
 from tests.support.servers.google_storage import BUCKET, GoogleStorage, running
-from vaengine.requests.inputs import find_files
+from vaengine.requests.inputs.found_files import find_files
 
 CONTENT = random.Random(1).randbytes(2 * BLOCK_BYTES + 99)
 

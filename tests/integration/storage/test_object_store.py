@@ -26,7 +26,7 @@ from tests.support.stores.fake_rows import Rows
 from tests.support.stores.fake_videos import RUN, Clip
 from vaengine.execution.foreground import publish_report
 from vaengine.execution.projection import project_job
-from vaengine.requests.inputs import Selection, find_files
+from vaengine.requests.inputs.found_files import Selection, find_files
 
 CONTENT = random.Random(1).randbytes(2 * BLOCK_BYTES + 99)
 CLIP = Clip()

@@ -18,7 +18,7 @@ from schemas.work.job import BatchReport
 from tests.support.suite.child_threads import child_threads
 from vaengine.execution.engine import Engine
 from vaengine.requests.executor_choice import NONE, ClusterOption
-from vaengine.requests.inputs import find_files
+from vaengine.requests.inputs.found_files import find_files
 from vaengine.requests.request import RunRequest
 
 

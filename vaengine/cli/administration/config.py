@@ -72,7 +72,7 @@ def config_check(
     """Check a batch file without running it."""
     from vaengine.console.units import counted
     from vaengine.requests import run_options as options
-    from vaengine.requests.inputs import find_files
+    from vaengine.requests.inputs.found_files import find_files
 
     content = options.batch_file(file)
     pipelines = options.pipelines_named(",".join(content.texts("pipelines")))

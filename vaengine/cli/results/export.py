@@ -70,7 +70,7 @@ def export(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write results as files of other tools: CSV, COCO, YOLO, BORIS, ELAN, CVAT, ..."""
+    """Write results as files of other tools, such as COCO, BORIS, ELAN and CVAT."""
     if list_formats:
         _list()
         return

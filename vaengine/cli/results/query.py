@@ -16,7 +16,7 @@ from vaengine.console.output import emit_each, print_lines, print_table, say
 
 if TYPE_CHECKING:
     from schemas.storage.backend import QueryStore
-    from vaengine.api.query import Moments
+    from vaengine.api.questions.query import Moments
     from vaengine.queries.answers import Answers
     from vaengine.queries.language.document import Query
     from vaengine.queries.language.flags import QueryFlags
@@ -190,7 +190,7 @@ def query(
         limit,
         page,
     )
-    from vaengine.api.query import answers_of, explanation_of
+    from vaengine.api.questions.query import answers_of, explanation_of
     from vaengine.cli.results.similar import write_matches
     from vaengine.requests.store_location import opened, results_folder
 

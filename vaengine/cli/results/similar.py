@@ -73,8 +73,8 @@ def similar(
     verbose: Verbose = False,
 ) -> None:
     """Find the faces, people or scenes most like a picture or something stored."""
-    from vaengine.api.similarity import SimilarityRequest
-    from vaengine.api.similarity import similar as find_similar
+    from vaengine.api.questions.similarity import SimilarityRequest
+    from vaengine.api.questions.similarity import similar as find_similar
     from vaengine.requests.run_options import RunOptions
     from vaengine.requests.store_location import opened
 

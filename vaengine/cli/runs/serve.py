@@ -60,7 +60,7 @@ def serve(
 ) -> None:
     """Show a store in the browser, and answer programs."""
     from schemas.errors import UsageError
-    from vaengine.api.submission_engine import working
+    from vaengine.api.submission.submission_engine import working
     from vaengine.process.signals import EXIT_CODES
     from vaengine.requests.server_token import own_token
     from vaengine.requests.store_location import results_folder, stored_at

@@ -13,7 +13,7 @@ from vaengine.cli.runs.run import Cluster
 from vaengine.console.output import say
 
 if TYPE_CHECKING:
-    from vaengine.api.submission_engine import EngineSettings
+    from vaengine.api.submission.submission_engine import EngineSettings
 
 UntilEmpty = Annotated[
     bool, typer.Option("--until-empty", help="End when nothing waits any more, instead of waiting for more.")
@@ -29,7 +29,7 @@ def work(
     verbose: Verbose = False,
 ) -> None:
     """Run batches that were submitted to the server, one after the other."""
-    from vaengine.api.submission_engine import SubmissionEngine
+    from vaengine.api.submission.submission_engine import SubmissionEngine
     from vaengine.process.signals import EXIT_CODES, Signals
 
     received: list[str] = []
@@ -52,7 +52,7 @@ def engine_settings(
     out: str | None, db: str | None, cluster: str | None, models: Path | None
 ) -> EngineSettings:
     """The settings of an engine that works where these options say."""
-    from vaengine.api.submission_engine import EngineSettings
+    from vaengine.api.submission.submission_engine import EngineSettings
     from vaengine.requests.store_location import results_folder, stored_at
 
     return EngineSettings(

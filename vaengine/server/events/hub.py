@@ -72,7 +72,7 @@ class EventHub:
         self._streams += 1
         try:
             yield RETRY
-            while self._newest is None and not self._stopping.is_set():
+            while not self._progress and not self._stopping.is_set():  # it comes last in a look at the store
                 await self._wait(KEEP_ALIVE_S)
             position, newest = self._sent, self._newest or 0
             number = newest if last_number is None or last_number > newest else last_number

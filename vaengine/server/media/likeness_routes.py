@@ -32,8 +32,8 @@ def similar_to_picture(
 
     `face` is its number, from the left, where the picture has several.
     """
-    from vaengine.api.similarity import SimilarityRequest
-    from vaengine.api.similarity import similar as find_similar
+    from vaengine.api.questions.similarity import SimilarityRequest
+    from vaengine.api.questions.similarity import similar as find_similar
 
     ending = next((ending for begin, ending in BEGINNINGS.items() if picture.startswith(begin)), None)
     if ending is None:

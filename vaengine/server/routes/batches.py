@@ -108,7 +108,7 @@ def batches(
 @router.post("", responses=ERRORS, status_code=201)
 def submit(store: Writer, context: Context, wanted: BatchRequest) -> SubmittedBatch:
     """Submit a batch; an engine (`vaengine work`, or the server's own) takes it."""
-    from vaengine.api.submissions import submit as submit_batch
+    from vaengine.api.submission.submissions import submit as submit_batch
 
     paths = [*wanted.paths, *(str(context.uploads.path_of(one)) for one in wanted.uploads)]
     options = {
@@ -127,7 +127,7 @@ def submit(store: Writer, context: Context, wanted: BatchRequest) -> SubmittedBa
 def batch(store: Reader, collection: Collection, batch_id: str) -> BatchDetails:
     """One batch by its id."""
     from vaengine.api.progress_tracker import ProgressTracker
-    from vaengine.api.submissions import submissions
+    from vaengine.api.submission.submissions import submissions
 
     row = next((row for row in batch_rows(store, collection) if row.batch_id == batch_id), None)
     if row is None:
@@ -141,7 +141,7 @@ def batch(store: Reader, collection: Collection, batch_id: str) -> BatchDetails:
 @router.post("/{batch_id}/actions", responses=ERRORS)
 def act(store: Writer, collection: Collection, batch_id: str, wanted: BatchAction) -> Done:
     """Retry, cancel, pause or release all jobs of a batch; a submission that waits is cancelled too."""
-    from vaengine.api.submissions import cancel_submission
+    from vaengine.api.submission.submissions import cancel_submission
 
     notes = []
     if wanted.action == "cancel" and cancel_submission(store, batch_id):
@@ -155,7 +155,7 @@ def act(store: Writer, collection: Collection, batch_id: str, wanted: BatchActio
 
 def batch_rows(store: StorageBackend, collection: Snapshot) -> list[BatchRow]:
     """Every batch with a run or a submission, newest first."""
-    from vaengine.api.submissions import submissions
+    from vaengine.api.submission.submissions import submissions
 
     submitted = submissions(store)
     newest: dict[str, Any] = {}

@@ -67,7 +67,7 @@ class SavedQuery(BaseModel):
 @router.post("/query", responses=ERRORS)
 def query(store: Reader, document: Query) -> Moments:
     """The moments that a query finds, at most 1000 a page; its document is `vaengine query`'s."""
-    from vaengine.api.query import answers_of
+    from vaengine.api.questions.query import answers_of
 
     _refuse_files(document)
     limited = document.model_copy(update={"limit": min(document.limit, MAX_ANSWERS)})
@@ -83,7 +83,7 @@ def query(store: Reader, document: Query) -> Moments:
 @router.post("/query/explain", responses=ERRORS)
 def exto_mapping(store: Reader, document: Query) -> list[str]:
     """Why a query finds what it finds, or nothing, in lines."""
-    from vaengine.api.query import explanation_of
+    from vaengine.api.questions.query import explanation_of
 
     _refuse_files(document)
     return [shown_text(line) for line in explanation_of(store, document, TIMEOUT_S).lines()]
@@ -137,8 +137,8 @@ def drop_query(store: Writer, name: str) -> dict[str, bool]:
 @router.post("/similar", responses=ERRORS)
 def similar(store: Reader, wanted: SimilarTo) -> list[Match]:
     """What is most like something stored, or like what a text says, best first; `score` is the cosine."""
-    from vaengine.api.similarity import SimilarityRequest
-    from vaengine.api.similarity import similar as find_similar
+    from vaengine.api.questions.similarity import SimilarityRequest
+    from vaengine.api.questions.similarity import similar as find_similar
 
     for name in (wanted.named, *wanted.videos):
         _refuse_path(name)

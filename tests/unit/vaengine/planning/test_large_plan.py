@@ -12,7 +12,7 @@ from schemas.packed import packed
 from schemas.work.chunk import WorkKey
 from schemas.work.job import VideoOutcome
 from vaengine.planning.entries import Entries, VideoEntry
-from vaengine.requests.inputs import find_files
+from vaengine.requests.inputs.found_files import find_files
 
 pytestmark = pytest.mark.long
 

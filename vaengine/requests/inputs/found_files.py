@@ -9,9 +9,9 @@ from typing import Final
 from schemas.errors import NothingMatched
 from schemas.packed import packed
 from vaengine.console.units import counted
-from vaengine.requests.distinct_files import Hashes
-from vaengine.requests.folder_walk import Selection
-from vaengine.requests.input_search import InputSearch
+from vaengine.requests.inputs.distinct_files import Hashes
+from vaengine.requests.inputs.folder_walk import Selection
+from vaengine.requests.inputs.input_search import InputSearch
 
 MAX_KINDS_SHOWN: Final = 6
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vaengine.requests.media_kinds import (
+from vaengine.requests.inputs.media_kinds import (
     begins_like_media,
     is_media,
     is_system_folder,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vaengine.requests.real_paths import RealPaths
+from vaengine.requests.inputs.real_paths import RealPaths
 
 
 def test_a_path_is_that_of_the_system_through_links_of_files_and_of_folders(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from schemas.errors import Unreadable, UsageError
 from schemas.inference.detections import Detections
 from schemas.settings.settings import Settings
-from vaengine.api import face_reference as references
-from vaengine.api.face_reference import chosen_face, face_reference, read_picture, require_embedder
-from vaengine.api.similarity import SimilarityRequest, require_embeddings, require_model
+from vaengine.api.questions import face_reference as references
+from vaengine.api.questions.face_reference import chosen_face, face_reference, read_picture, require_embedder
+from vaengine.api.questions.similarity import SimilarityRequest, require_embeddings, require_model
 from vaengine.queries.similarity.faces import Reference
 from vaengine.queries.similarity.matrix_files import EmbeddingMatrix
 

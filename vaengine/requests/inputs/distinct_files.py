@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from schemas.packed import packed
 from schemas.paths import name_of
-from vaengine.requests.media_kinds import suffix_of
+from vaengine.requests.inputs.media_kinds import suffix_of
 
 
 class Found(NamedTuple):

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import NothingMatched, UsageError
 from tests.support.runs.runs import video_paths
-from vaengine.requests.input_search import fits
-from vaengine.requests.inputs import FoundFiles, Selection, find_files, left_alone_text
+from vaengine.requests.inputs.found_files import FoundFiles, Selection, find_files, left_alone_text
+from vaengine.requests.inputs.input_search import fits
 
 
 @pytest.fixture(autouse=True)

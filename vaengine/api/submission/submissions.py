@@ -77,7 +77,7 @@ def now_text() -> str:
 def _check(options: Mapping[str, Any]) -> None:
     from schemas.pipelines import AUDIO
     from schemas.settings import layers
-    from vaengine.requests.inputs import Selection, find_files
+    from vaengine.requests.inputs.found_files import Selection, find_files
     from vaengine.requests.replacement import replace_mode
     from vaengine.requests.run_options import pipelines_named
 

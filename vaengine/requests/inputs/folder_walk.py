@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from schemas.paths import name_of
-from vaengine.requests.distinct_files import Found, LeftAlone
-from vaengine.requests.media_kinds import (
+from vaengine.requests.inputs.distinct_files import Found, LeftAlone
+from vaengine.requests.inputs.media_kinds import (
     OWN_FILES,
     SOUND_SUFFIXES,
     VIDEO_SUFFIXES,

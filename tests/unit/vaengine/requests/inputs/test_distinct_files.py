@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaengine.requests.distinct_files import Found, Hashes, LeftAlone
+from vaengine.requests.inputs.distinct_files import Found, Hashes, LeftAlone
 
 FILES = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 6)), max_size=20)
 

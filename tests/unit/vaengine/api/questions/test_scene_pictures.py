@@ -23,8 +23,8 @@ from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from tests.support.media import clips
 from tests.support.stores.fake_videos import RUN
-from vaengine.api.query import answers_of
-from vaengine.api.similarity import SimilarityRequest, similar
+from vaengine.api.questions.query import answers_of
+from vaengine.api.questions.similarity import SimilarityRequest, similar
 from vaengine.cli.app import outcome
 from vaengine.queries.language.parsing import query_of
 from vaengine.requests.run_options import RunOptions

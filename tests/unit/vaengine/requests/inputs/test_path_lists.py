@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from actors.sources.writing import require_writable_url
 from schemas.errors import UsageError
-from vaengine.requests.path_lists import entries_of, is_list
+from vaengine.requests.inputs.path_lists import entries_of, is_list
 from vaengine.requests.run_options import MOST_VIDEO_FOLDERS, files_notes, has_usual_files
 from vaengine.requests.store_location import results_folder
 

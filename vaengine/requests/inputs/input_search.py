@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 from schemas.errors import UsageError, VideoError
 from schemas.paths import absolute_location, absolute_text, is_url
 from vaengine.console.standard_input import read_standard_input
-from vaengine.requests.distinct_files import Found, LeftAlone
-from vaengine.requests.folder_walk import Selection, Walk
-from vaengine.requests.path_lists import Entry, entries_of, is_list, lines_of, text_entries
-from vaengine.requests.real_paths import RealPaths
-from vaengine.requests.remote_inputs import urls_of
+from vaengine.requests.inputs.distinct_files import Found, LeftAlone
+from vaengine.requests.inputs.folder_walk import Selection, Walk
+from vaengine.requests.inputs.path_lists import Entry, entries_of, is_list, lines_of, text_entries
+from vaengine.requests.inputs.real_paths import RealPaths
+from vaengine.requests.inputs.remote_inputs import urls_of
 
 STDIN: Final = "-"
 ENTRIES_AT_ONCE: Final = 1_000  # of a list

@@ -16,7 +16,7 @@ from actors.stores.rules.liveness import LEASE_SECONDS, has_run_for
 from schemas.errors import VaengineError
 from schemas.storage.backend import StorageBackend
 from schemas.work.submission import Submission, SubmissionState
-from vaengine.api.submissions import now_text, submissions, swapped
+from vaengine.api.submission.submissions import now_text, submissions, swapped
 from vaengine.execution.background import BackgroundRun, Event, error_of
 from vaengine.requests.request import RunRequest
 

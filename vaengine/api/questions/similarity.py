@@ -12,8 +12,8 @@ from typing import Final, TypedDict
 from schemas.errors import UsageError
 from schemas.paths import is_url
 from schemas.storage.backend import StorageBackend
-from vaengine.api.face_reference import face_reference, face_settings
-from vaengine.api.scene_pictures import (
+from vaengine.api.questions.face_reference import face_reference, face_settings
+from vaengine.api.questions.scene_pictures import (
     described_scenes,
     required_scene_model,
     scene_model,

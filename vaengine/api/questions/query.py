@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from schemas.storage.backend import StorageBackend
-from vaengine.api.similarity import Likeness
+from vaengine.api.questions.similarity import Likeness
 from vaengine.queries.answers import TIMEOUT_S, Answers, answered, collection_of
 from vaengine.queries.explain import Explanation, explained, query_text
 from vaengine.queries.language.builder import Find

@@ -12,7 +12,7 @@ import pytest
 import vaengine
 from schemas.errors import ServerRefused, ServerUnreachable, UsageError
 from tests.support.stores.served import DONE, FAILED, TOKEN, client_of, filled_store, settings_of
-from vaengine.api.client import ServerEvent, _events_in
+from vaengine.api.submission.client import ServerEvent, _events_in
 
 
 @pytest.fixture(scope="module")

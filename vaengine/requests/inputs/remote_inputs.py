@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from actors.sources.file_system import require_readable_url
 from actors.sources.listing import is_pattern, is_prefix, objects_below, objects_matching
 from schemas.paths import name_of
-from vaengine.requests.media_kinds import OWN_FILES, SOUND_SUFFIXES, VIDEO_SUFFIXES, suffix_of
+from vaengine.requests.inputs.media_kinds import OWN_FILES, SOUND_SUFFIXES, VIDEO_SUFFIXES, suffix_of
 
 Note = Callable[[str], None]
 

@@ -1,0 +1,1 @@
+"""Which files a request means: folders, lists, patterns and URLs, followed to files, each once."""
