@@ -36,6 +36,7 @@ PERMANENT: Final = frozenset({
     *("truncated", "sound_truncated", "decoder"),
     *("stale_epoch", "lease_lost", "stale_attempt", "unstorable", "not_equal"),
     *("internal", "model", "not_started", "query_timeout"),
+    *("too_large", "server_refused", "server_unreachable"),  # of a client and its server; no work fails so
     *(POISONED, CANCELLED),
 })  # fmt: skip
 # The process ended, or had to be ended, because of the chunk that it held alone.

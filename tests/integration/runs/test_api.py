@@ -58,8 +58,8 @@ def quick(clip_folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def long(clip_folder: Path) -> Path:
     return clips.counting(
-        clip_folder, frames=120, width=320, height=240, coding=clips.h264("bframes=0")
-    ).path  # 10 chunks of a second
+        clip_folder, frames=180, width=320, height=240, coding=clips.h264("bframes=0")
+    ).path  # 15 chunks of a second
 
 
 @pytest.fixture(scope="module")
