@@ -30,8 +30,8 @@ class FailureGroup:
     count: int
     pipelines: tuple[str, ...]
     video_ids: tuple[str, ...]
-    first_at: datetime | None
-    last_at: datetime | None
+    first_at: datetime
+    last_at: datetime
     retried: int
     is_quarantined: bool
 
@@ -82,8 +82,7 @@ def retry_figures(videos: Iterable[VideoEntry]) -> RetryFigures:
 
 
 def _group(kind: str, cause: str, found: list[tuple[VideoEntry, str, PipelineState]]) -> FailureGroup:
-    times = sorted(state.completed_at for _, _, state in found if state.completed_at)
-    newest = max(found, key=lambda each: (each[2].completed_at is not None, str(each[2].completed_at)))
+    newest = max(found, key=_failed_at)
     video_ids = dict.fromkeys(video.video_id for video, _, _ in found)
     return FailureGroup(
         kind,
@@ -92,8 +91,14 @@ def _group(kind: str, cause: str, found: list[tuple[VideoEntry, str, PipelineSta
         len(video_ids),
         tuple(sorted({name for _, name, _ in found})),
         tuple(video_ids)[:MAX_VIDEOS],
-        times[0] if times else None,
-        times[-1] if times else None,
+        min(map(_failed_at, found)),
+        _failed_at(newest),
         len({video.video_id for video, _, _ in found if video.retry_count}),
         kind == POISONED,
     )
+
+
+def _failed_at(found: tuple[VideoEntry, str, PipelineState]) -> datetime:
+    """When a pipeline failed; a file that cannot be read failed when it was registered."""
+    video, _, state = found
+    return state.completed_at or video.completed_at or video.created_at

@@ -89,6 +89,13 @@ def test_failures_of_one_cause_are_one_group_whatever_the_file_is_called() -> No
     assert first.message == "/clips/clip-b.mp4: 12 of 250 frames are missing"
 
 
+def test_a_file_that_cannot_be_read_failed_when_it_was_registered() -> None:
+    video = _failed("letter", "not a video")
+    never_begun = {name: replace(state, completed_at=None) for name, state in video.pipelines.items()}
+    [group] = failure_groups([replace(video, pipelines=never_begun, completed_at=None)])
+    assert group.first_at == group.last_at == video.created_at
+
+
 def test_the_success_of_retries_counts_those_that_ended() -> None:
     videos = [_video("a", retry_count=1), _failed("b", "x", retry_count=2), _video("c")]
     figures = retry_figures(videos)
