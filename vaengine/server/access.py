@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 from vaengine.server.settings import ServerSettings
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
+QUESTIONS: Final = (  # sent by POST, for they are long, and change nothing
+    *("/api/query", "/api/query/explain", "/api/similar", "/api/similar/picture"),
+)
 OPEN_PATHS: Final = ("/api/health", "/favicon.ico")  # for monitors, which have no token
 
 
@@ -87,15 +90,15 @@ def _netloc(origin: str) -> str | None:
 
 
 def _refusal_by_token(visit: Visit, settings: ServerSettings) -> Refusal | None:
-    writes = visit.method not in READING
-    if writes and settings.read_only:
+    is_read = visit.method in READING
+    if settings.read_only and not (is_read or visit.path in QUESTIONS):
         return Refusal(
             HTTPStatus.FORBIDDEN,
             "read_only",
             "this server changes nothing",
             "start it without --read-only",
         )
-    if not writes and (visit.path in OPEN_PATHS or not settings.reads_need_token):
+    if is_read and (visit.path in OPEN_PATHS or not settings.reads_need_token):
         return None
     if is_token(visit.token, settings):
         return None

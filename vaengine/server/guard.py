@@ -27,6 +27,10 @@ POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+CACHING: Final = {  # unless a route says otherwise; `no-cache`: asked for again, by its digest
+    "/api/": "no-store",
+    "/static/": "no-cache",
+}
 HEADERS: Final = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -55,8 +59,9 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                if scope["path"].startswith("/api/"):
-                    headers.setdefault("cache-control", "no-store")
+                for beginning, caching in CACHING.items():
+                    if scope["path"].startswith(beginning):
+                        headers.setdefault("cache-control", caching)
             await send(message)
 
         answer = self._answer(scope)

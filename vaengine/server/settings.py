@@ -23,8 +23,9 @@ class ServerSettings:
     `out` is the folder that results of submitted batches are written to, and uploads are kept in. The server
     answers requests whose `Host` names one of `allowed_hosts`, this machine or, on an address of the network,
     any number of it. `allowed_origins` are further origins of pages that may ask, `https://lab.example.org`.
-    Every write needs the token; with `token_for_reads` every read needs it too, and off the loopback it
-    always does. A `read_only` server refuses every write. Raises `InvalidSetting`, `StoreUnreachable`.
+    Every write and every query needs the token; with `token_for_reads` every read needs it too, and off the
+    loopback it always does. A `read_only` server refuses every write. Raises `InvalidSetting`,
+    `StoreUnreachable`.
     """
 
     store_url: str

@@ -143,6 +143,18 @@ def test_ten_thousand_requests_are_all_answered(server: RunningServer) -> None:
     assert statuses == {200: 10_000}
 
 
+def test_a_server_with_an_engine_ends_at_once_with_a_stream_open(db: str, tmp_path: Path) -> None:
+    with (
+        serving(db, tmp_path, free_port(), "--work") as server,
+        vaengine.Client(server.url, token=TOKEN) as client,
+    ):
+        stream = client.events()
+        assert next(stream).name == "hello"
+        begun = time.monotonic()
+        assert server.stop() == 143
+        assert time.monotonic() - begun < 10
+
+
 def test_a_submitted_batch_is_run_by_the_servers_own_engine(tmp_path: Path) -> None:
     db = f"sqlite:///{tmp_path}/batch_processing.db"
     clip = Path("../shared/media/video/torchcodec_h265_video.mp4")

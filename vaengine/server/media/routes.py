@@ -192,7 +192,8 @@ def portrait(
     return _picture(shelf, PictureOrder(video, video.time_s(int(video.index.pts[frame])), 0, corners))
 
 
-@router.api_route("/media", methods=["GET", "HEAD"], response_class=FileResponse)
+@router.head("/media", include_in_schema=False)
+@router.get("/media", response_class=FileResponse)
 def media(video_id: str, store: Reader) -> FileResponse:
     """The video itself, whole or by byte ranges."""
     video = video_of(store, video_id)
@@ -202,7 +203,8 @@ def media(video_id: str, store: Reader) -> FileResponse:
     return FileResponse(video.path, media_type=_content_type(video), headers=KEPT)
 
 
-@router.api_route("/preview", methods=["GET", "HEAD"], response_class=FileResponse)
+@router.head("/preview", include_in_schema=False)
+@router.get("/preview", response_class=FileResponse)
 def preview(video_id: str, store: Reader, shelf: Shelf) -> FileResponse:
     """The preview of a video, for browsers that cannot play it; whole or by byte ranges."""
     path = shelf.previews.file(video_of(store, video_id))

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.errors import InvalidSetting
 from tests.support.stores.served import TOKEN, settings_of
-from vaengine.server.access import Visit, refusal_of
+from vaengine.server.access import QUESTIONS, Visit, refusal_of
 
 LOCAL = settings_of("sqlite:////nowhere/s.db", Path("/nowhere"))
 NETWORK = replace(LOCAL, host="0.0.0.0", allowed_hosts=("lab.example.org",))
@@ -75,6 +75,14 @@ def test_a_server_that_only_reads_refuses_every_write() -> None:
     refusal = refusal_of(WRITE, replace(LOCAL, read_only=True))
     assert refusal is not None
     assert (refusal.status, refusal.kind) == (403, "read_only")
+
+
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_a_server_that_only_reads_answers_questions_that_are_posted(path: str) -> None:
+    reader = replace(LOCAL, read_only=True)
+    assert refusal_of(replace(WRITE, path=path), reader) is None
+    for other in (replace(WRITE, path=path, token=""), replace(WRITE, path=f"{path}/more")):
+        assert refusal_of(other, reader) is not None
 
 
 @pytest.mark.parametrize("token", ["short", "with a line\nbreak in it", "ü" * 20])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.support.stores.served import (
     filled_store,
     settings_of,
 )
+from vaengine.server.app import make_app
 from vaengine.server.guard import COOKIE, HEADERS
 
 KINDS = {"sqlite": "sqlite:///{}/batch_processing.db", "files": "files:{}"}
@@ -268,6 +270,20 @@ def test_every_answer_says_how_it_may_be_used(client: TestClient) -> None:
     assert client.get("/api/videos", headers={"origin": "http://evil.example"}).status_code == 403
 
 
+def test_what_the_pages_load_is_asked_for_again_and_sent_once(client: TestClient) -> None:
+    first = client.get("/static/favicon.svg")
+    assert first.headers["cache-control"] == "no-cache"
+    again = client.get("/static/favicon.svg", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_api_is_described_without_a_warning(tmp_path: Path) -> None:
+    app = make_app(settings_of(f"sqlite:///{tmp_path}/s.db", tmp_path))
+    with warnings.catch_warnings(action="error"):
+        paths = app.openapi()["paths"]
+    assert paths["/api/videos/{video_id}/media"].keys() == {"get"}
+
+
 def test_no_answer_holds_the_token_or_a_password(client: TestClient) -> None:
     for path in ("/api/videos", "/api/batches", "/api/ready", "/api/openapi.json", "/metrics", "/"):
         assert TOKEN not in client.get(path).text
@@ -294,6 +310,10 @@ def test_a_server_that_only_reads_answers_and_changes_nothing(
     with client_of(settings_of(url, tmp_path / "none", read_only=True)) as reader:
         assert reader.get("/api/videos").json()["total"] == 3
         assert _error(reader.post("/api/people/edits", json={"action": "undo"}), 403)["kind"] == "read_only"
+        assert reader.post("/api/query", json={"find": "person"}).json()["matches"]
+        assert reader.post("/api/query/explain", json={"find": "person"}).json()
+        similar = reader.post("/api/similar", json={"named": "identity_0001"})
+        assert "no face embeddings" in _error(similar, 400)["what"]
         assert reader.get("/api/resources").status_code == 200
     assert not (tmp_path / "none").exists()
 
