@@ -46,12 +46,12 @@ class VideoFrames:
         return self._nearest(box.frame / float(self._rate())) if by_clock else box.frame
 
     def start_s(self, frame: int) -> float:
-        """When a frame is shown."""
-        return float(self.times_s[frame])
+        """When a frame is shown, the very number that the machine's rows have."""
+        return self._video.time_s(int(self._video.index.pts[frame]))
 
     def end_s(self, frame: int) -> float:
         """When the next frame is shown, or the video ends."""
-        return float(self.times_s[frame + 1]) if frame + 1 < len(self.times_s) else self._video.duration_s
+        return self.start_s(frame + 1) if frame + 1 < len(self.times_s) else self._video.duration_s
 
     def frame_at(self, time_s: float) -> int | None:
         """The frame that is shown at a time; None without pictures."""

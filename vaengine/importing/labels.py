@@ -12,18 +12,19 @@ from schemas.errors import UsageError
 from vaengine.importing.document import ImportedEvent
 
 BOX_KINDS: Final = ("person", "face")
-EVENT_KINDS: Final = ("person", "scene", "speech", "word", "speaker", "voice", "sound", "behavior")
+EVENT_KINDS: Final = ("person", "face", "scene", "speech", "word", "speaker", "voice", "sound", "behavior")
 LEFT_OUT: Final = "none"
 _BOXES: Final = {
     **dict.fromkeys(("person", "persons", "people", "pedestrian", "human"), "person"),
     **dict.fromkeys(("face", "faces"), "face"),
 }
 _EVENTS: Final = {
-    **dict.fromkeys(("person", "persons", "presence", "track"), "person"),
+    **dict.fromkeys(("person", "persons", "presence", "track", "person_track"), "person"),
+    "face_identity": "face",
     **dict.fromkeys(("scene", "scenes", "shot", "shots"), "scene"),
     **dict.fromkeys(("speech", "utterance", "utterances", "transcript", "transcription"), "speech"),
     **dict.fromkeys(("word", "words"), "word"),
-    **dict.fromkeys(("speaker", "speakers", "turn", "turns"), "speaker"),
+    **dict.fromkeys(("speaker", "speakers", "speaking", "turn", "turns"), "speaker"),
     **dict.fromkeys(("voice", "voice_activity"), "voice"),
     **dict.fromkeys(("sound", "sounds", "audio_event", "audio"), "sound"),
     **dict.fromkeys(("behavior", "behaviour", "behaviors", "behaviours"), "behavior"),
@@ -61,7 +62,8 @@ class LabelRules:
         """The kind of an event and its label; None where it is left out.
 
         What was given of the label counts first, then of the group. Otherwise the group says the kind, or the
-        label does (`speech`, `sound:laughter`), or it is a sound that the models know. All else is behavior.
+        label does (`speech`, `sound:laughter`, `face` of a subject), or it is a sound that the models know.
+        All else is behavior.
         """
         label, group = event.label.strip(), (event.group or "").strip()
         kind = self.given.get(label.casefold()) or self.given.get(group.casefold())
@@ -69,11 +71,11 @@ class LabelRules:
             return None
         kind = kind or _kind_in(group) or _kind_in(str(event.attributes.get("linguistic_type", "")))
         if kind is None and (kind := _kind_in(label)) is not None:
-            label = label.partition(":")[2].strip() or label
+            label = "".join(_WORD.split(label, maxsplit=1)[1:]).strip() or label
+        if kind is None and event.subject and label.casefold() == "face":
+            kind = "face"
         if kind is None:
             kind = "sound" if label.casefold() in _sounds() else "behavior"
-        if kind not in EVENT_KINDS:
-            raise UsageError(f"events of {event.label!r} cannot be {kind}: that is for boxes")
         return kind, label.casefold() if kind == "sound" else label
 
 

@@ -36,6 +36,7 @@ _BOX_TYPES: Final = {
 }
 _EVENT_TYPES: Final = {
     "person": (PERSON, PERSON_TRACK),
+    "face": (FACE, FACE_IDENTITY),
     "scene": (SCENE, SCENE_TYPE),
     "speech": (AUDIO, SPEECH),
     "word": (AUDIO, WORD),
@@ -44,6 +45,13 @@ _EVENT_TYPES: Final = {
     "sound": (AUDIO, AUDIO_EVENT),
     "behavior": (BEHAVIOR, BEHAVIOR_TYPE),
 }
+_KIND_OF_NAME: Final = {
+    "person": "person",
+    "behavior": "person",
+    "face": "face",
+    **dict.fromkeys(("speech", "word", "speaker"), "speaker"),
+}  # of whom an event is
+_OWN_ID: Final = re.compile(r"(person|face|speaker|scene)_\d+")
 _TEXT_KEYS: Final = {"speech": "text", "word": "word"}  # of what is said
 
 Place = tuple[float, float | None, int | None]  # start, end, first frame
@@ -68,6 +76,7 @@ def rows_of(
 ) -> ImportedRows:
     """The rows of a video; equal ones by one annotator have equal ids, whatever file they come from."""
     builder = _Builder(video_id, frames, rules)
+    builder.reserve(imported)
     for label in imported.labels:
         builder.cover(label)
     for track in sorted(imported.tracks, key=_first_frame):
@@ -111,7 +120,7 @@ class _Labels:
         self._taken: set[str] = set()
 
     def reserve(self, names: Iterable[str]) -> None:
-        """Names that are ids already are nobody else's."""
+        """Of these names those that are ids already are nobody else's."""
         self._taken |= {name for name in names if self._is_own(name)}
 
     def _is_own(self, name: str) -> bool:
@@ -136,8 +145,17 @@ class _Builder:
         self._video_id, self._frames, self._rules = video_id, frames, rules
         self._labels = {kind: _Labels(kind) for kind in ("person", "face", "speaker", "scene")}
         self._label_of_name: dict[str, str] = {}
+        self._with_boxes: set[str] = set()
         self.rows: dict[str, list[Annotation]] = {}
         self.left_out: Counter[str] = Counter()
+
+    def reserve(self, imported: ImportedVideo) -> None:
+        """Ids that the file has go to nobody else."""
+        names = {track.track_id or "" for track in imported.tracks}
+        for event in imported.events:
+            names |= {event.subject or "", event.text or "", event.label}
+        for labels in self._labels.values():
+            labels.reserve(names)
 
     def cover(self, label: str) -> None:
         """A label of boxes that the file knows: none of it is a result too."""
@@ -170,6 +188,7 @@ class _Builder:
             at = self._frames.start_s(box.frame), None, box.frame
             self._add(pipeline, box_type, at, **who, **seen, attributes=attributes)
         if label and boxes:
+            self._with_boxes.add(label)
             numbers = [box.frame for _, box in boxes]
             first, last = min(numbers), max(numbers)
             lasting = self._frames.start_s(first), self._frames.end_s(last), first
@@ -188,7 +207,7 @@ class _Builder:
     # Events.
 
     def add_event(self, event: ImportedEvent) -> None:
-        """The row of an event."""
+        """The row of an event; that a person or a face is there is said by boxes, where it has any."""
         found = self._rules.of_event(event)
         if found is None:
             self.left_out[event.label] += 1
@@ -197,10 +216,11 @@ class _Builder:
         pipeline, annotation_type = _EVENT_TYPES[kind]
         frame = self._frames.frame_at(event.start_s) if pipeline != AUDIO else None
         attributes = {**event.attributes, **self._text(kind, label, event)}
-        if event.subject:
+        if event.subject and not _OWN_ID.fullmatch(event.subject):
             attributes["name"] = event.subject
-        at = event.start_s, event.end_s, frame
-        self._add(pipeline, annotation_type, at, **self._who(kind, label, event), attributes=attributes)
+        at, who = (event.start_s, event.end_s, frame), self._who(kind, event)
+        if kind not in ("person", "face") or not self._with_boxes.intersection(who.values()):
+            self._add(pipeline, annotation_type, at, **who, attributes=attributes)
 
     def _text(self, kind: str, label: str, event: ImportedEvent) -> dict[str, str]:
         if kind in _TEXT_KEYS:
@@ -209,17 +229,21 @@ class _Builder:
             return {"label": label} | ({"text": event.text} if event.text and event.text != label else {})
         return {}
 
-    def _who(self, kind: str, label: str, event: ImportedEvent) -> dict[str, str]:
+    def _who(self, kind: str, event: ImportedEvent) -> dict[str, str]:
         if kind == "scene":
-            return {"scene_id": self._labels["scene"].of(f"scene {len(self.rows.get(of_human(SCENE), ()))}")}
-        name = event.subject or (event.text if kind in ("person", "speaker") else None)
-        if name is None:
+            return {"scene_id": self._scene_id(event)}
+        name = event.subject or (event.text if kind in ("person", "face", "speaker") else None)
+        of = _KIND_OF_NAME.get(kind)
+        if name is None or of is None:
             return {}
-        if kind in ("speech", "word", "speaker"):
-            return {"speaker_id": self._labels["speaker"].of(name)}
-        if kind in ("person", "behavior"):
-            return {"person_id": self._label_of_name.get(name) or self._labels["person"].of(name)}
-        return {}
+        known = self._label_of_name.get(name) if of == "person" else None
+        return {f"{of}_id": known or self._labels[of].of(name)}
+
+    def _scene_id(self, event: ImportedEvent) -> str:
+        """The id that the file has, else a new one."""
+        texts = (text for text in (event.text, event.label) if text and _OWN_ID.fullmatch(text))
+        number = len(self.rows.get(of_human(SCENE), ()))
+        return self._labels["scene"].of(next(texts, f"scene {number}"))
 
     def _add(self, pipeline: str, annotation_type: str, at: Place, **facts: Any) -> None:
         human = of_human(pipeline)

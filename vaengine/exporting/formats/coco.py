@@ -18,6 +18,7 @@ from vaengine.exporting.values.exported_video import ExportedVideo
 from vaengine.exporting.values.frame_rows import INTERPOLATED, FrameRows, box_of, label_of
 from vaengine.exporting.values.source import Source
 from vaengine.exporting.values.track_numbers import TrackNumbers
+from vaengine.exporting.values.tracks import noun_of
 
 KINDS: Final = (PERSON_DETECTION, FACE_DETECTION)
 CATEGORIES: Final[Mapping[str, int]] = {PERSON_DETECTION: 1, FACE_DETECTION: 2}
@@ -106,7 +107,11 @@ def _box(row: Annotation, video: ExportedVideo, tracks: TrackNumbers) -> dict[st
         "iscrowd": 0,
         "segmentation": [],
         **({} if row.confidence is None else {"score": row.confidence}),
-        **({} if label is None else {"track_id": tracks.of(video.video_id, label), "track_name": label}),
+        **(
+            {}
+            if label is None
+            else {"track_id": tracks.of(video.video_id, label), f"{noun_of(row.annotation_type)}_id": label}
+        ),
         **({} if name is None else {"person_name": name}),
         **({"interpolated": True} if INTERPOLATED in row.attributes else {}),
         **_points(row),

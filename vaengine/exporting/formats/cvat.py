@@ -19,9 +19,11 @@ from vaengine.exporting.xml_text import xml_tag, xml_text
 
 KINDS: Final = (PERSON_DETECTION, FACE_DETECTION)
 _LABEL: Final = (
-    "<label><name>{noun}</name><type>rectangle</type><attributes><attribute><name>name</name>"
-    "<mutable>False</mutable><input_type>text</input_type><default_value></default_value>"
-    "<values></values></attribute></attributes></label>"
+    "<label><name>{noun}</name><type>rectangle</type><attributes>{attributes}</attributes></label>"
+)
+_ATTRIBUTE: Final = (
+    "<attribute><name>{name}</name><mutable>False</mutable><input_type>text</input_type>"
+    "<default_value></default_value><values></values></attribute>"
 )
 
 
@@ -41,7 +43,7 @@ def _document(source: Source, video: ExportedVideo) -> Iterator[str]:
 
 def _meta(video: ExportedVideo) -> str:
     facts = video.video
-    labels = "".join(_LABEL.format(noun=noun) for noun in ("person", "face"))
+    labels = "".join(map(_label, ("person", "face")))
     return (
         f"<meta><task><id>{video.number}</id><name>{xml_text(video.video_id)}</name>"
         f"<size>{facts.frame_count}</size><mode>interpolation</mode><overlap>0</overlap><bugtracker>"
@@ -51,6 +53,11 @@ def _meta(video: ExportedVideo) -> str:
         f"<height>{facts.height}</height></original_size><source>{xml_text(video.file_name)}</source>"
         f"</task></meta>"
     )
+
+
+def _label(noun: str) -> str:
+    attributes = "".join(_ATTRIBUTE.format(name=name) for name in (f"{noun}_id", "name"))
+    return _LABEL.format(noun=noun, attributes=attributes)
 
 
 def _track(video: ExportedVideo, track: Track, step: int) -> Iterator[str]:
@@ -74,8 +81,9 @@ def _box(track: Track, box: TrackBox, frame: int, *, outside: int) -> str:
         **{"frame": frame, "outside": outside, "occluded": 0, "keyframe": 1},
         **{"xtl": left, "ytl": top, "xbr": right, "ybr": bottom, "z_order": 0},
     }
-    name = f'<attribute name="name">{xml_text(track.name)}</attribute>'
-    return f"{xml_tag('box', shape, is_empty=False)}{name}</box>\n"
+    known = {f"{track.noun}_id": "", "name": ""} | track.known
+    texts = (f'<attribute name="{name}">{xml_text(text)}</attribute>' for name, text in known.items())
+    return f"{xml_tag('box', shape, is_empty=False)}{''.join(texts)}</box>\n"
 
 
 FORMAT = Format(

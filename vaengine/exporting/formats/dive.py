@@ -26,8 +26,9 @@ def files(source: Source) -> Iterator[OutputFile]:
 
 
 def _document(source: Source, video: ExportedVideo) -> Iterator[str]:
-    """The file; `fps` is ours, for the dataset in DIVE has to have the rate of the video."""
-    yield f'{{"version": 2, "fps": {json.dumps(video.fps)}, "groups": {{}}, "tracks": {{'
+    """The file; `fps` and `video` are ours, for the dataset in DIVE has to have the rate of the video."""
+    own = f'"fps": {json.dumps(video.fps)}, "video": {json.dumps(video.file_name, ensure_ascii=False)}'
+    yield f'{{"version": 2, {own}, "groups": {{}}, "tracks": {{'
     mark = "\n"
     for track in tracks_of(source, video, KINDS):
         yield f'{mark}"{track.number}": {compact_json(_track(track))}'
@@ -37,11 +38,10 @@ def _document(source: Source, video: ExportedVideo) -> Iterator[str]:
 
 def _track(track: Track) -> dict[str, Any]:
     boxes, confidence = track.boxes, track.confidence
-    known = {"label": track.label, "name": track.name or None}
     return {
         "id": track.number,
         "meta": {},
-        "attributes": {name: value for name, value in known.items() if value is not None},
+        "attributes": track.known,
         "confidencePairs": [[track.noun, 1.0 if confidence is None else confidence]],
         "begin": boxes[0].frame,
         "end": boxes[-1].frame,

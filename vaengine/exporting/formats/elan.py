@@ -1,6 +1,7 @@
 """ELAN annotation files (EAF 3.0): a tier for each kind, and for each person, face and speaker.
 
-Schema: http://www.mpi.nl/tools/elan/EAFv3.0.xsd. Times are whole milliseconds.
+The type of a tier is the type of its rows. Schema: http://www.mpi.nl/tools/elan/EAFv3.0.xsd. Times are
+whole milliseconds.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from vaengine.exporting.values.source import Source
 from vaengine.exporting.xml_text import xml_tag, xml_text
 
 _SCHEMA: Final = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
-_TYPE: Final = "default-lt"
+_DEFAULT_TYPE: Final = "default-lt"
 _MIME_TYPES: Final = {".mp4": "video/mp4", ".mov": "video/quicktime", ".wav": "audio/x-wav"}
 
 
@@ -44,8 +45,10 @@ def _document(video: ExportedVideo, tiers: Sequence[Tier]) -> Iterator[str]:
     yield from _header(video)
     yield from _time_slots(tiers)
     yield from _tiers(tiers)
-    kind = {"GRAPHIC_REFERENCES": "false", "LINGUISTIC_TYPE_ID": _TYPE, "TIME_ALIGNABLE": "true"}
-    yield xml_tag("LINGUISTIC_TYPE", kind) + "\n</ANNOTATION_DOCUMENT>\n"
+    for kind in dict.fromkeys([_DEFAULT_TYPE, *(tier.kind for tier in tiers)]):
+        own = {"GRAPHIC_REFERENCES": "false", "LINGUISTIC_TYPE_ID": kind, "TIME_ALIGNABLE": "true"}
+        yield xml_tag("LINGUISTIC_TYPE", own) + "\n"
+    yield "</ANNOTATION_DOCUMENT>\n"
 
 
 def _header(video: ExportedVideo) -> Iterator[str]:
@@ -76,7 +79,7 @@ def _time_slots(tiers: Sequence[Tier]) -> Iterator[str]:
 def _tiers(tiers: Sequence[Tier]) -> Iterator[str]:
     number = 0
     for tier in tiers:
-        own = {"LINGUISTIC_TYPE_REF": _TYPE, "TIER_ID": tier.name}
+        own = {"LINGUISTIC_TYPE_REF": tier.kind, "TIER_ID": tier.name}
         yield xml_tag("TIER", own | ({"PARTICIPANT": tier.who} if tier.who else {}), is_empty=False) + "\n"
         for span in tier.spans:
             number += 1

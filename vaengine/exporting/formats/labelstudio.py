@@ -46,7 +46,7 @@ def _task(source: Source, video: ExportedVideo, labels: dict[str, None]) -> dict
         regions.append(_range(video, interval, label, len(regions)))
     return {
         "id": video.number,
-        "data": {"video": video.video.path, "video_id": video.video_id},
+        "data": {"video": video.video.path, "video_id": video.video_id, "fps": video.fps},
         "annotations": [],
         "predictions": [{"model_version": "vaengine", "result": regions}],
     }
@@ -63,14 +63,13 @@ def _region(source: Source, video: ExportedVideo, track: Track) -> dict[str, Any
     pieces = [_in_picture(video, piece) for piece in track.pieces]
     outside = len(track.boxes) - sum(map(len, pieces))
     source.losses.set(track.kind, "is outside the picture", f"{video.video_id} {track.number}", outside)
-    known = {"track": track.label or "", "name": track.name}
     return {
         "id": f"track{track.number}",
         "type": "videorectangle",
         "from_name": "box",
         "to_name": "video",
         "origin": "prediction",
-        "meta": {"text": [value for value in dict.fromkeys(known.values()) if value]},
+        "meta": {"text": list(dict.fromkeys(track.known.values()))},
         "value": {
             "framesCount": video.video.frame_count,
             "duration": video.video.duration_s,
@@ -120,7 +119,7 @@ def _range(video: ExportedVideo, interval: LabelledInterval, label: str, number:
         "from_name": "timeline",
         "to_name": "video",
         "origin": "prediction",
-        "meta": {"text": [interval.label]},
+        "meta": {"text": [interval.who, interval.label] if interval.who else [interval.label]},
         "value": {"ranges": ranges, "timelinelabels": [label]},
     }
 

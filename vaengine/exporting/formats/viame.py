@@ -49,8 +49,8 @@ def _cells(
     box, label = box_of(row), label_of(row)
     corners = (box.x, box.y, box.x + box.width, box.y + box.height)
     confidence = "1.0" if row.confidence is None else f"{row.confidence:.6g}"
-    known = {"(trk-atr) label": label, "(trk-atr) name": video.names.get(label or "")}
-    attributes = [f"{key} {value}" for key, value in known.items() if value]
+    known = {f"{noun_of(row.annotation_type)}_id": label, "name": video.names.get(label or "")}
+    attributes = [f"(trk-atr) {key} {value}" for key, value in known.items() if value]
     sides = [f"{side:.3f}" for side in corners]
     species = (noun_of(row.annotation_type), confidence)
     return (number, _clock(time_s), frame, *sides, confidence, -1, *species, *attributes)

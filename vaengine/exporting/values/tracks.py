@@ -49,6 +49,12 @@ class Track:
         return noun_of(self.kind)
 
     @property
+    def known(self) -> dict[str, str]:
+        """Its id in the store, as `person_id` or `face_id`, and its name; only what is known."""
+        values = {f"{self.noun}_id": self.label, "name": self.name}
+        return {key: value for key, value in values.items() if value}
+
+    @property
     def boxes(self) -> tuple[TrackBox, ...]:
         return tuple(box for piece in self.pieces for box in piece)
 

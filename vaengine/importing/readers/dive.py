@@ -65,18 +65,20 @@ def _track(track: Mapping[str, Any]) -> ImportedTrack:
 def _segments(
     features: Sequence[Mapping[str, Any]], end: int, confidence: float
 ) -> Iterator[tuple[FrameBox, ...]]:
-    """Boxes that are interpolated up to the next are of one segment with it; the track ends with `end`."""
+    """A box that is interpolated is of one segment with the next; the track ends with `end`."""
     segment: list[FrameBox] = []
+    goes_on = False
     for feature in features:
         if feature.get("bounds") is None:
             continue
         box = _box(feature, confidence)
-        if segment and not (feature.get("interpolate", False) or box.frame == segment[-1].frame + 1):
+        if segment and not (goes_on or box.frame == segment[-1].frame + 1):
             yield tuple(segment)
             segment = []
         segment.append(box)
+        goes_on = bool(feature.get("interpolate", False))
     if segment:
-        if features[-1].get("interpolate") and end > segment[-1].frame:
+        if goes_on and end > segment[-1].frame:
             segment.append(replace(segment[-1], frame=end, is_keyframe=False))
         yield tuple(segment)
 

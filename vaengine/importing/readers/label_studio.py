@@ -19,7 +19,7 @@ from vaengine.importing.document import (
     ImportedTrack,
     ImportedVideo,
 )
-from vaengine.importing.readers.parsing import number, own_id, person_name, reason, text_of, whole
+from vaengine.importing.readers.parsing import number, own_id, person_name, rate_of, reason, text_of, whole
 
 NAME: Final = "label-studio"
 _PER_CENT: Final = 100.0
@@ -37,13 +37,17 @@ def matches(value: Any) -> bool:
 
 
 def read(value: Any) -> ImportedFile:
-    """A video for each task; raises ValueError."""
+    """A video for each task that somebody annotated; raises ValueError."""
     videos = []
     for count, task in enumerate(value if isinstance(value, list) else [value], start=1):
+        if not _kept(task):
+            continue
         try:
             videos.append(_video(task))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"task {task.get('id', count)}: {reason(error)}") from error
+    if not videos:
+        raise ValueError("no task has an annotation that somebody submitted; predictions are not read")
     return ImportedFile(NAME, tuple(videos))
 
 
@@ -52,12 +56,18 @@ def _annotations(task: Mapping[str, Any]) -> Sequence[Mapping[str, Any]] | None:
     return found if isinstance(found, list) else None
 
 
+def _kept(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The annotations of a task that were submitted and not skipped."""
+    return [one for one in _annotations(task) or () if not one.get("was_cancelled")]
+
+
 def _video(task: Mapping[str, Any]) -> ImportedVideo:
-    kept = [one for one in _annotations(task) or () if not one.get("was_cancelled")]
+    kept = _kept(task)
     if len(kept) > 1:
         raise ValueError(f"it has {len(kept)} annotations: export one of them, as who is right is not known")
     results = [result for one in kept for result in one.get("result", ())]
     fps, frames, duration_s = _rate(results)
+    fps = fps or rate_of(task["data"].get("fps"))
     boxes = [result for result in results if result.get("type") == "videorectangle"]
     return ImportedVideo(
         name=text_of(task["data"], *_MEDIA_KEYS) or text_of(task, "file_upload"),
@@ -87,14 +97,21 @@ def _track(result: Result) -> ImportedTrack:
     value, about = result["value"], {str(key).casefold(): text for key, text in _meta(result).items()}
     (label,) = value.get("labels") or ["person"]
     segments = tuple(_segments(sorted(value["sequence"], key=lambda box: whole(box["frame"]))))
-    return ImportedTrack(
-        own_id(about, result.get("id")) or str(result["id"]), label, segments, person_name(about)
-    )
+    own, name = own_id(about, *_notes(result)[:1], result.get("id")), person_name(about)
+    if own in _notes(result)[:1]:
+        name = name or " ".join(_notes(result)[1:]) or None
+    return ImportedTrack(own or str(result["id"]), label, segments, name)
 
 
 def _meta(result: Result) -> Mapping[str, Any]:
     meta = result.get("meta")
     return meta if isinstance(meta, Mapping) else {}
+
+
+def _notes(result: Result) -> list[str]:
+    """What stands beside a region: in files of vaengine who it is, then the name or what is said."""
+    notes = _meta(result).get("text")
+    return [str(one) for one in notes] if isinstance(notes, list) else []
 
 
 def _segments(sequence: Sequence[Mapping[str, Any]]) -> Iterator[tuple[FrameBox, ...]]:
@@ -137,14 +154,24 @@ def _events(results: Sequence[Result], fps: Fraction | None) -> Iterator[Importe
 
 
 def _ranges(result: Result, fps: Fraction | None) -> Iterator[ImportedEvent]:
-    value = result["value"]
+    value, notes = result["value"], _notes(result)
     if fps is None:
         raise ValueError("ranges of frames have no times: no region says `framesCount` and `duration`")
     for frames in value["ranges"]:
         start_s = float((whole(frames["start"]) - 1) / fps)
         end_s = float(whole(frames["end"]) / fps)
         for label in value["timelinelabels"]:
-            yield ImportedEvent(label, start_s, end_s, group=result.get("from_name"))
+            kind, who = _subject_in(label, notes)
+            yield ImportedEvent(
+                kind, start_s, end_s, who, result.get("from_name"), notes[-1] if notes else None
+            )
+
+
+def _subject_in(label: str, notes: Sequence[str]) -> tuple[str, str | None]:
+    """A lane such as `speech Ana` is of Ana, where the first of two notes says so."""
+    who = notes[0] if len(notes) > 1 else ""
+    is_of = bool(who) and label.endswith(f" {who}")
+    return (label.removesuffix(f" {who}"), who) if is_of else (label, None)
 
 
 def _left_out(results: Sequence[Result]) -> Iterator[str]:

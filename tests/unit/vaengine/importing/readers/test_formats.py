@@ -131,7 +131,7 @@ def test_two_annotations_of_a_task_are_refused() -> None:
 
 
 def test_dive_divides_a_track_where_it_is_not_interpolated() -> None:
-    features = [(0, BOX, True), (10, BOX, True), (50, BOX, False), (60, BOX, True)]
+    features = [(0, BOX, True), (10, BOX, False), (50, BOX, True), (60, BOX, False)]
     (track,) = read(files.dive(files.dive_track(3, features))).tracks
     assert [[box.frame for box in segment] for segment in track.segments] == [[0, 10], [50, 60]]
 
