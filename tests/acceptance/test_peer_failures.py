@@ -322,6 +322,7 @@ def test_9_a_pipeline_asked_for_alone_stores_its_rows_and_its_file(pipeline: str
 # resumed.
 
 
+@pytest.mark.long
 def test_10_a_stopped_batch_has_a_checkpoint_counts_as_pending_and_can_be_resumed(
     clip_folder: Path, tmp_path: Path
 ) -> None:

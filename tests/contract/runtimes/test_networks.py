@@ -156,6 +156,7 @@ def test_a_file_that_is_no_model_is_refused_in_one_line(runtime: str, tmp_path: 
         runtime_of(naming(path, runtime))
 
 
+@pytest.mark.long
 @every_runtime
 def test_another_file_than_the_one_settled_on_is_never_loaded(
     runtime: str, cache_folder: Path, tmp_path: Path

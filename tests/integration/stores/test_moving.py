@@ -149,6 +149,7 @@ def workers() -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("by_several")
 def test_several_processes_move_and_compare_and_end_with_it(source: str) -> None:
     url, seen = postgres.fresh_database(), list[int]()

@@ -40,6 +40,7 @@ POSTGRESQL_TOO: Final = (  # moves into PostgreSQL and out of it
 MANY_FILES: Final = (
     "test_jobs_are_found_by_their_ids_however_many[files]",
     "test_thousands_of_keys_are_asked_for_at_once[files]",
+    "test_two_processes_that_ask_for_the_same_keys_at_once_share_them_out[files]",
     "test_thousands_of_records_of_six_jobs_through_one_writer_lose_nothing[files]",
 )
 # What imports libraries of models for 10 s, which one worker does once.

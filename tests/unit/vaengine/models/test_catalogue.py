@@ -47,6 +47,7 @@ def test_every_file_has_its_own_published_digest() -> None:
     assert None not in digests
 
 
+@pytest.mark.long
 def test_aligners_are_those_that_whisperx_takes_from_torchaudio_under_the_names_of_its_files() -> None:
     from whisperx.alignment import DEFAULT_ALIGN_MODELS_TORCH
 

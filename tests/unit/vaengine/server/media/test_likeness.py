@@ -22,7 +22,7 @@ from schemas.work.job import JobStatus
 from tests.support.stores.fake_rows import Rows
 from tests.support.stores.fake_videos import RUN, Clip
 from tests.support.stores.served import client_of, settings_of
-from vaengine.api import face_reference, similarity
+from vaengine.api.questions import face_reference, similarity
 
 CLIPS = (Clip("/clips/garden ü.mp4", "a"), Clip("/clips/talk.mp4", "b"))
 MODEL = "buffalo@abababababab"
