@@ -58,15 +58,15 @@ def quick(clip_folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def long(clip_folder: Path) -> Path:
     return clips.counting(
-        clip_folder, frames=180, width=320, height=240, coding=clips.h264("bframes=0")
-    ).path  # 15 chunks of a second
+        clip_folder, frames=900, width=320, height=240, coding=clips.h264("bframes=0")
+    ).path  # 75 chunks of a second, so that a stop comes before the last
 
 
 @pytest.fixture(scope="module")
 def shorter(clip_folder: Path) -> Path:
     return clips.counting(
-        clip_folder, frames=60, width=320, height=240, coding=clips.h264("bframes=0")
-    ).path  # 5 chunks of a second
+        clip_folder, frames=300, width=320, height=240, coding=clips.h264("bframes=0")
+    ).path  # 25 chunks of a second
 
 
 @dataclass(frozen=True)
