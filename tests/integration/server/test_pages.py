@@ -27,7 +27,6 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium"),
 ]
 MAX_OFF = 2.0  # pixels of the screen between a drawn and a stored box
-MIN_EXACT_SHARE = 0.9  # of the callbacks while it plays
 CLIPS = ("constant", "variable", "late", "preview")
 
 # The number in the pixels of the picture on the screen, and where the left edge of the person's box is drawn.
