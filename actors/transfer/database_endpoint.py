@@ -27,9 +27,9 @@ from actors.stores.encoding import rows
 from actors.stores.engines.database import Database
 from actors.stores.rules.states import now
 from actors.stores.sql import leases as lease_queries
-from actors.stores.sql import queries
-from actors.stores.sql.bulk_insert import add_rows
 from actors.stores.sql.leases import current_epoch
+from actors.stores.sql.statements import queries
+from actors.stores.sql.statements.bulk_insert import add_rows
 from actors.transfer import golden_queries
 from actors.transfer.digest import OmittedColumns, SectionDigest
 from actors.transfer.endpoint import Endpoint, LedgerEntry, SectionDigests, Sink, Source

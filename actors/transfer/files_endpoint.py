@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from actors.atomic_files import read_object
 from actors.stores.encoding import rows
-from actors.stores.files.layout import FileLayout
+from actors.stores.files.documents.layout import FileLayout
+from actors.stores.files.documents.lock import create_store, exclusive_lock, write_epoch
 from actors.stores.files.leases import FileRuns
-from actors.stores.files.lock import create_store, exclusive_lock, write_epoch
 from actors.stores.files.people import FilePeople
 from actors.stores.files.registry import Registry
 from actors.stores.rules.erasure_text import files_in, remove_folder, require_all_inside

@@ -14,12 +14,12 @@ from sqlalchemy import REAL
 from actors.atomic_files import read_object
 from actors.stores.encoding import attempt_rows, rows
 from actors.stores.encoding.annotation_rows import COLUMNS, annotation_rows
-from actors.stores.files.job_log import FileJobLog
-from actors.stores.files.layout import FileLayout
+from actors.stores.files.documents.job_log import FileJobLog
+from actors.stores.files.documents.layout import FileLayout
+from actors.stores.files.documents.work_item import WorkItemFile
 from actors.stores.files.leases import FileRuns
 from actors.stores.files.people import FilePeople
 from actors.stores.files.registry import Registry, job_in
-from actors.stores.files.work_item import WorkItemFile
 from actors.transfer.unit import LAYOUTS, PIPELINE, POSITION, WireRow
 from schemas.annotations.annotation import canonical_json
 from schemas.work.chunk import WorkKey

@@ -13,9 +13,9 @@ import numpy as np
 from actors.atomic_files import write_atomic, write_or_remove
 from actors.stores.encoding import rows
 from actors.stores.encoding.documents import pipeline_bytes, sidecars
-from actors.stores.files.job_log import line_of
+from actors.stores.files.documents.job_log import line_of
+from actors.stores.files.documents.work_item import WorkItemFile
 from actors.stores.files.registry import Registry, job_in
-from actors.stores.files.work_item import WorkItemFile
 from actors.transfer.unit import PIPELINE
 from schemas.annotations.annotation import Annotation
 from schemas.storage.backend import Embeddings

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import REAL, BigInteger, Column, Enum, Integer, LargeBinary
 
-from actors.stores.sql.postgres_json import json_text
+from actors.stores.sql.statements.postgres_json import json_text
 from actors.transfer.unit import LAYOUTS, TableLayout, WireRow
 from schemas.storage.column_types import TIME_FORM, JsonText, UtcDateTime, Uuid, in_postgresql
 

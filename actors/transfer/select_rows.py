@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from actors.stores.sql.dialect import is_postgresql
+from actors.stores.sql.statements.dialect import is_postgresql
 from actors.transfer.unit import LAYOUTS, POSITION, WireRow
 from schemas.storage import tables
 from schemas.storage.column_types import POSTGRESQL, JsonText, UtcDateTime, Uuid, in_postgresql

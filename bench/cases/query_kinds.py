@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy import select, text
 
 from actors.stores.database.backend import DatabaseStorageBackend
-from actors.stores.sql.dialect import is_postgresql
+from actors.stores.sql.statements.dialect import is_postgresql
 from bench.cases.query_statements import NEAR, PAIRS, QUADRANT, SCENES, Statement, said_by_hand
 from bench.fixtures.asked_collection import MODEL, face_like, word
 from bench.rivals.duckdb_on_parquet import ParquetFiles

@@ -141,7 +141,7 @@ def _executemany(store: DatabaseStorageBackend, rows: list[tuple[Any, ...]]) -> 
 
 
 def _copy(store: DatabaseStorageBackend, rows: list[tuple[Any, ...]]) -> None:
-    from actors.stores.sql.postgres_copy import copy_rows
+    from actors.stores.sql.statements.postgres_copy import copy_rows
     from schemas.storage import tables
 
     with store._db.write(None, []) as connection:

@@ -118,7 +118,7 @@ def check(url: str) -> Iterator[Finding]:
     """
     database = database_at(url)
     if database is None:
-        from actors.stores.files.layout import FileLayout
+        from actors.stores.files.documents.layout import FileLayout
         from actors.stores.integrity import files
 
         yield from files.faults(FileLayout(StoreUrl.parse(url).path))

@@ -40,8 +40,8 @@ def migration_lines(found: Migration) -> Iterator[str]:
         f"{counted(found.steps[step], 'unit')} {told}" for step, told in STEPS.items() if step in found.steps
     )
     yield f"{found.moved_rows:,} rows written, each read back and equal"
-    hazards = [str(hazard) for own in found.quarantined.values() for hazard in own]
-    yield from _some([f"left out: {hazard}" for hazard in hazards])
+    lossy = [str(value) for own in found.quarantined.values() for value in own]
+    yield from _some([f"left out: {value}" for value in lossy])
     yield from _some(
         [f"overwritten: {unit}, which the destination had otherwise" for unit in found.overwritten]
     )
@@ -108,15 +108,15 @@ def _overwriting(source: str, destination: str) -> str:
     return f"`{shlex.join(['vaengine', 'migrate', source, destination, '--overwrite-differing'])}`"
 
 
-def hazard_lines(
-    hazards: Sequence[LossyValue], rows: int, destination: str, overwritten: Sequence[str] = ()
+def lossy_lines(
+    lossy: Sequence[LossyValue], rows: int, destination: str, overwritten: Sequence[str] = ()
 ) -> Iterator[str]:
     """What a look ahead found; `overwritten` are the units that would be."""
-    yield from _some([str(hazard) for hazard in hazards])
+    yield from _some([str(value) for value in lossy])
     yield from (f"would be overwritten: {unit}, which {destination} has otherwise" for unit in overwritten)
     told = (
-        f"{counted(len(hazards), 'value')} would not arrive unchanged"
-        if hazards
+        f"{counted(len(lossy), 'value')} would not arrive unchanged"
+        if lossy
         else "all would arrive unchanged"
     )
     yield f"{rows:,} rows for {destination}: {told}; nothing was written"
@@ -132,7 +132,7 @@ def table(tables: Mapping[str, SectionDigest]) -> Table:
 
 def migration_event(found: Migration) -> dict[str, Any]:
     """A move as one object."""
-    quarantined = {unit: [str(hazard) for hazard in hazards] for unit, hazards in found.quarantined.items()}
+    quarantined = {unit: [str(value) for value in lossy] for unit, lossy in found.quarantined.items()}
     return event("migration", found, quarantined=quarantined)
 
 
@@ -143,8 +143,8 @@ def comparison_event(found: Comparison) -> dict[str, Any]:
     return event("verification", found, equal=found.equal, differences=differences, **cure)
 
 
-def hazard_event(
-    hazards: Sequence[LossyValue],
+def lossy_event(
+    lossy: Sequence[LossyValue],
     rows: Mapping[str, int],
     source: str,
     destination: str,
@@ -157,7 +157,7 @@ def hazard_event(
         "rows": dict(rows),
         "overwritten": list(overwritten),
     }
-    return event("preflight", told, hazards=[asdict(hazard) for hazard in hazards])
+    return event("preflight", told, hazards=[asdict(value) for value in lossy])
 
 
 def migration_code(found: Migration) -> int:

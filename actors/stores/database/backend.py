@@ -22,8 +22,8 @@ from actors.stores.sql.chunks import SqlChunks
 from actors.stores.sql.jobs import SqlJobs
 from actors.stores.sql.leases import SqlRuns
 from actors.stores.sql.people import SqlPeople
-from actors.stores.sql.queries import PipelineIds
 from actors.stores.sql.results import SqlResults
+from actors.stores.sql.statements.queries import PipelineIds
 from actors.stores.sql.videos import SqlVideos
 from schemas.errors import NotFound
 from schemas.storage import tables

@@ -14,12 +14,13 @@ from actors.stores.rules.erasure import PersonErasure, rows_without
 from actors.stores.rules.people import PeopleErasure, erased
 from actors.stores.rules.pruning import PruneDecision
 from actors.stores.rules.states import keys_of, now
-from actors.stores.sql import queries, removal
+from actors.stores.sql import removal
 from actors.stores.sql.attempts import SqlJobLog
 from actors.stores.sql.jobs import SqlJobs
 from actors.stores.sql.people import SqlPeople
-from actors.stores.sql.queries import PipelineIds
 from actors.stores.sql.removal import RowsToRemove
+from actors.stores.sql.statements import queries
+from actors.stores.sql.statements.queries import PipelineIds
 from schemas.annotations.annotation import Annotation
 from schemas.storage import tables
 from schemas.storage.retention import Label

@@ -19,7 +19,7 @@ from actors.stores.engines.database import Database, Wiped
 from actors.stores.engines.own_server import own_password
 from actors.stores.engines.statement_cache import EqualDialect, with_shared_statements
 from actors.stores.sql import pgvector
-from actors.stores.sql.postgres_json import json_text
+from actors.stores.sql.statements.postgres_json import json_text
 from schemas.errors import DiskFull, NotFound, StoreFailed, StoreUnreachable, Unstorable, VaengineError
 from schemas.storage.tables import metadata
 

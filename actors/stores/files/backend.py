@@ -12,11 +12,11 @@ from actors.stores.backend.transaction import Transaction
 from actors.stores.encoding.refusals import require_encodable
 from actors.stores.files.attempts import FileAttempts
 from actors.stores.files.catalog import FileCatalog
-from actors.stores.files.job_log import FileJobLog
+from actors.stores.files.documents.job_log import FileJobLog
+from actors.stores.files.documents.layout import FileLayout
+from actors.stores.files.documents.lock import create_store, exclusive_lock
 from actors.stores.files.jobs import FileJobs
-from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import FileRuns
-from actors.stores.files.lock import create_store, exclusive_lock
 from actors.stores.files.people import FilePeople
 from actors.stores.files.registry import Registry
 from actors.stores.files.results import FileChunks, FileResults

@@ -16,7 +16,7 @@ from typing import Final
 
 from actors.atomic_files import read_object
 from actors.stores.encoding import rows
-from actors.stores.files.lock import write_epoch
+from actors.stores.files.documents.lock import write_epoch
 from actors.stores.files.registry import Registry
 from actors.stores.rules.liveness import Heartbeat, is_alive_here
 from schemas.work.chunk import WorkKey

@@ -14,10 +14,10 @@ from actors.atomic_files import read_object, write_or_remove
 from actors.stores.backend.recount import recount
 from actors.stores.encoding import rows
 from actors.stores.encoding.documents import pipeline_bytes, sidecars
-from actors.stores.files.job_log import FileJobLog
+from actors.stores.files.documents.job_log import FileJobLog
+from actors.stores.files.documents.work_item import WorkItemFile
 from actors.stores.files.jobs import FileJobs
 from actors.stores.files.registry import Registry
-from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.erasure import recount_result, rows_without
 from actors.stores.rules.states import keys_of
 from schemas.annotations import coco

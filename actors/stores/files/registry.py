@@ -15,7 +15,7 @@ from typing import Any
 from actors.atomic_files import read_object, write_atomic
 from actors.stores.encoding import rows
 from actors.stores.encoding.documents import job_object, summary_object
-from actors.stores.files.layout import FileLayout
+from actors.stores.files.documents.layout import FileLayout
 from schemas.media.video import Video
 from schemas.work.current_result import newest_job
 from schemas.work.job import BatchJob

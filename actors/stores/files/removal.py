@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from actors.atomic_files import read_object, write_atomic
-from actors.stores.files.layout import FileLayout
+from actors.stores.files.documents.layout import FileLayout
+from actors.stores.files.documents.work_item import WorkItemFile
 from actors.stores.files.leases import FileRuns
 from actors.stores.files.people import FilePeople
 from actors.stores.files.redacted_result import RedactedResult
 from actors.stores.files.registry import Registry
-from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.erasure_text import counted_files, files_in, masked, masked_text, remove_folder
 from actors.stores.rules.people import PeopleErasure, erased
 from schemas.pipelines import AUDIO, FACE

@@ -11,11 +11,11 @@ from actors.atomic_files import read_object, write_or_remove
 from actors.stores.backend.transaction import Interrupted, Rows
 from actors.stores.encoding.annotation_rows import spoken_words
 from actors.stores.encoding.documents import pipeline_bytes, sidecars
+from actors.stores.files.documents.layout import FileLayout
+from actors.stores.files.documents.work_item import WorkItemFile
 from actors.stores.files.jobs import FileJobs
-from actors.stores.files.layout import FileLayout
 from actors.stores.files.leases import FileRuns
 from actors.stores.files.videos import FileVideos
-from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.states import keys_of
 from schemas.annotations.annotation import WORD, Annotation
 from schemas.annotations.coco import frame_order

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from actors.atomic_files import read_object, write_atomic
-from actors.stores.files.layout import FileLayout
+from actors.stores.files.documents.layout import FileLayout
+from actors.stores.files.documents.work_item import WorkItemFile
 from actors.stores.files.leases import FileRuns
 from actors.stores.files.registry import Registry
 from actors.stores.files.removal import Removal
-from actors.stores.files.work_item import WorkItemFile
 from actors.stores.rules.erasure import PersonErasure
 from actors.stores.rules.erasure_text import require_all_inside
 from actors.stores.rules.people import PeopleErasure

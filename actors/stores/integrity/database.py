@@ -11,7 +11,7 @@ from actors.stores import migrations
 from actors.stores.engines.database import Database
 from actors.stores.integrity import orphans, postgres, results, schema, sqlite
 from actors.stores.integrity.finding import RESTORE, Finding
-from actors.stores.sql.dialect import is_postgresql
+from actors.stores.sql.statements.dialect import is_postgresql
 from schemas.errors import StoreDamaged
 
 OLDER_TABLES: Final = Finding(

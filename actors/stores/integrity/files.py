@@ -8,8 +8,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from actors.atomic_files import read_object
-from actors.stores.files.layout import FileLayout
-from actors.stores.files.lock import shared_lock
+from actors.stores.files.documents.layout import FileLayout
+from actors.stores.files.documents.lock import shared_lock
 from actors.stores.files.registry import job_in
 from actors.stores.integrity.files_work import faults_of
 from actors.stores.integrity.finding import DONE_ANEW, RESTORE, Finding

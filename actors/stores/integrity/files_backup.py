@@ -7,8 +7,8 @@ import uuid
 from pathlib import Path
 
 from actors.atomic_files import put_new, storage_errors
-from actors.stores.files.layout import FileLayout
-from actors.stores.files.lock import shared_lock
+from actors.stores.files.documents.layout import FileLayout
+from actors.stores.files.documents.lock import shared_lock
 from schemas.errors import StoreFailed
 
 

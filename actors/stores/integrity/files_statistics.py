@@ -10,8 +10,8 @@ from typing import Final
 
 from actors.stores.encoding import rows
 from actors.stores.files.backend import FileStorageBackend
-from actors.stores.files.layout import FileLayout
-from actors.stores.files.lock import shared_lock
+from actors.stores.files.documents.layout import FileLayout
+from actors.stores.files.documents.lock import shared_lock
 from actors.stores.integrity.statistics import Holding, Kind, StoreStatistics, Vectors
 from schemas.work.chunk import WorkKey
 

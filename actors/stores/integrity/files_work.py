@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from actors.atomic_files import read_object
-from actors.stores.files.chunk_file import ChunkFile, chunk_files, chunks_in_force
-from actors.stores.files.layout import FileLayout
-from actors.stores.files.work_item import WorkItemFile
+from actors.stores.files.documents.chunk_file import ChunkFile, chunk_files, chunks_in_force
+from actors.stores.files.documents.layout import FileLayout
+from actors.stores.files.documents.work_item import WorkItemFile
 from actors.stores.integrity.finding import DONE_ANEW, Finding
 from actors.stores.integrity.results import checksum_of, digest_of
 from schemas.annotations import coco

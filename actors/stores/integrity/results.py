@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, func, select
 
 from actors.stores.integrity.finding import DONE_ANEW, FORGET, RESTORE, Finding
-from actors.stores.sql import queries
+from actors.stores.sql.statements import queries
 from schemas.annotations.annotation import canonical_digest
 from schemas.pipelines import AUDIO
 from schemas.storage import tables

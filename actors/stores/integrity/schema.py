@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from actors.stores.integrity.finding import Finding
-from actors.stores.sql.dialect import is_postgresql
+from actors.stores.sql.statements.dialect import is_postgresql
 from schemas.storage import tables
 
 CURE = "undo the change, or copy the results into a new store"

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, func, inspect, select
 from sqlalchemy.exc import OperationalError
 
 from actors.stores.engines.database import Database
-from actors.stores.sql.dialect import is_postgresql
+from actors.stores.sql.statements.dialect import is_postgresql
 from schemas.storage import tables
 
 _SQLITE_SIZES = """

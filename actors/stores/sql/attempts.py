@@ -10,8 +10,8 @@ from sqlalchemy import Connection, and_, case, delete, func, insert, select
 
 from actors.stores.encoding import attempt_rows
 from actors.stores.rules import job_log
-from actors.stores.sql.dialect import upsert
-from actors.stores.sql.queries import paged
+from actors.stores.sql.statements.dialect import upsert
+from actors.stores.sql.statements.queries import paged
 from schemas.storage import tables
 from schemas.work.attempt import Attempt, AttemptState
 from schemas.work.job import BatchJob

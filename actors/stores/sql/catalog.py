@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select
 
 from actors.stores.encoding import rows
-from actors.stores.sql.queries import put
+from actors.stores.sql.statements.queries import put
 from schemas.storage import tables
 from schemas.storage.backend import Identity
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from actors.stores.encoding import rows
-from actors.stores.sql.queries import PipelineIds, insert_rows, key_row, of_key, paged
+from actors.stores.sql.statements.queries import PipelineIds, insert_rows, key_row, of_key, paged
 from schemas.storage import tables
 from schemas.work.chunk import WorkKey
 from schemas.work.manifest import ChunkCommit, ManifestLine

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from actors.stores.encoding import rows
-from actors.stores.sql.queries import PipelineIds, paged, put
+from actors.stores.sql.statements.queries import PipelineIds, paged, put
 from schemas.storage import tables
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.job_event import Control

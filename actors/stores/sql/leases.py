@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func,
 
 from actors.stores.encoding import rows
 from actors.stores.rules.liveness import Heartbeat, is_alive_here
-from actors.stores.sql.queries import PipelineIds, key_row, paged, put
+from actors.stores.sql.statements.queries import PipelineIds, key_row, paged, put
 from schemas.storage import tables
 from schemas.work.chunk import WorkKey
 from schemas.work.run import RunInfo, StoredBatch

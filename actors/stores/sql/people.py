@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Table, delete, func, select
 
 from actors.stores.encoding.people_rows import edit_row, log_of, reference_row
 from actors.stores.encoding.rows import Row
-from actors.stores.sql.bulk_insert import add_rows
-from actors.stores.sql.queries import put
+from actors.stores.sql.statements.bulk_insert import add_rows
+from actors.stores.sql.statements.queries import put
 from schemas.storage import tables
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Table, Text, and_, cast, delet
 from actors.stores.rules.erasure_text import masked_text
 from actors.stores.rules.pruning import PruneDecision
 from actors.stores.rules.states import keys_of
-from actors.stores.sql import queries
+from actors.stores.sql.statements import queries
 from schemas.pipelines import FACE
 from schemas.storage import tables
 from schemas.work.chunk import WorkKey

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, not_, 
 from actors.stores.backend.transaction import Interrupted, Rows
 from actors.stores.encoding import rows
 from actors.stores.sql import pgvector, speech
-from actors.stores.sql.dialect import is_postgresql
 from actors.stores.sql.leases import SqlRuns
-from actors.stores.sql.queries import PipelineIds, data_of, insert_rows, key_row, of_key, paged
+from actors.stores.sql.statements.dialect import is_postgresql
+from actors.stores.sql.statements.queries import PipelineIds, data_of, insert_rows, key_row, of_key, paged
 from schemas.annotations.annotation import FACE_DETECTION, Annotation
 from schemas.annotations.coco import reading_order
 from schemas.annotations.words import WordSearch

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from actors.stores.encoding.rows import Row
 from actors.stores.sql import named_queries, pgvector
-from actors.stores.sql.dialect import is_postgresql
+from actors.stores.sql.statements.dialect import is_postgresql
 from schemas.storage import tables
 
 QUERY_NAME: Final = "most_alike"

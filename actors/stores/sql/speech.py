@@ -29,8 +29,8 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from actors.stores.encoding.annotation_rows import spoken_words
 from actors.stores.migrations import speech_words
-from actors.stores.sql.dialect import is_postgresql
-from actors.stores.sql.queries import paged
+from actors.stores.sql.statements.dialect import is_postgresql
+from actors.stores.sql.statements.queries import paged
 from schemas.annotations.annotation import SPEECH, WORD, Annotation
 from schemas.annotations.words import Phrase, WordSearch
 from schemas.storage import tables

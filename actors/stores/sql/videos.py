@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from actors.stores.encoding import rows
 from actors.stores.encoding.content_endings import ENDING, content_endings
-from actors.stores.sql.queries import paged, put
+from actors.stores.sql.statements.queries import paged, put
 from schemas.media.video import Video
 from schemas.redaction import is_storable
 from schemas.storage import tables

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.stores import open_store
-from actors.stores.files.layout import FileLayout
+from actors.stores.files.documents.layout import FileLayout
 from schemas.storage.backend import StorageBackend, VideoFacts
 from schemas.work.job_event import Control
 from tests.support.stores.fake_videos import RUN, Clip, done

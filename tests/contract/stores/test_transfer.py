@@ -623,9 +623,9 @@ def test_what_postgresql_would_refuse_or_change_is_named_before_and_during(own, 
     with closing(sqlite3.connect(own.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute(f"UPDATE annotations SET {column} = ? WHERE annotation_type = 'speech'", (value,))
     url = postgres.fresh_database()
-    _, hazards = preflight(own, url)
-    assert [(one.table, one.column) for one in hazards] == [("annotations", column)]
-    assert reason in hazards[0].reason
+    _, lossy = preflight(own, url)
+    assert [(one.table, one.column) for one in lossy] == [("annotations", column)]
+    assert reason in lossy[0].reason
     with pytest.raises(Unfit, match=r"cannot be moved to .* unchanged") as refused:
         migrate(own, url, "fail")
     assert reason in str(refused.value)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from actors import atomic_files
-from actors.stores.files import work_item
 from actors.stores.files.backend import FileStorageBackend
+from actors.stores.files.documents import work_item
 from actors.stores.files.jobs import FileJobs
 from schemas.annotations import coco
 from schemas.annotations.annotation import canonical_digest

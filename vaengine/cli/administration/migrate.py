@@ -57,8 +57,8 @@ def migrate(
             rows, lossy_values = migration.preflight(source, destination, progress)
             differing = migration.differing(source, destination, progress) if overwrite else ()
         first, second = migration.shown(source, destination)
-        event = migration_report.hazard_event(lossy_values, rows, first, second, differing)
-        lines = migration_report.hazard_lines(lossy_values, sum(rows.values()), second, differing)
+        event = migration_report.lossy_event(lossy_values, rows, first, second, differing)
+        lines = migration_report.lossy_lines(lossy_values, sum(rows.values()), second, differing)
         code = migration_report.LEFT_OUT if lossy_values else migration_report.EQUAL
     else:
         with shown("moving", as_json=as_json) as progress:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.stores.sql.postgres_json import json_text
+from actors.stores.sql.statements.postgres_json import json_text
 from actors.transfer.copy_unit import new_epochs, step_for
 from actors.transfer.digest import SectionDigest, normalized, section_digest
 from actors.transfer.lossy_values import LossyValue, ValueChecker
@@ -40,20 +40,20 @@ some_json = st.recursive(
 
 
 @given(rows=some_rows, seed=st.integers())
-def test_a_seal_does_not_depend_on_the_order_of_rows(rows, seed):
+def test_a_digest_does_not_depend_on_the_order_of_rows(rows, seed):
     shuffled = random.Random(seed).sample(rows, len(rows))
     assert section_digest("meta", shuffled) == section_digest("meta", rows)
 
 
 @given(rows=some_rows, other=some_rows)
-def test_seals_of_parts_make_the_seal_of_the_whole(rows, other):
+def test_digests_of_parts_make_the_digest_of_the_whole(rows, other):
     assert SectionDigest.together(
         [section_digest("meta", rows), section_digest("meta", other)]
     ) == section_digest("meta", [*rows, *other])
 
 
 @given(rows=some_rows.filter(bool), at=st.integers(0), new=values)
-def test_a_changed_value_changes_the_seal(rows, at, new):
+def test_a_changed_value_changes_the_digest(rows, at, new):
     row = rows[at % len(rows)]
     changed = [*rows[: at % len(rows)], (row[0], new), *rows[at % len(rows) + 1 :]]
     same = type(row[1]) is type(new) and repr(row[1]) == repr(new)
@@ -67,16 +67,16 @@ def test_the_spelling_of_json_does_not_matter_but_its_values_do(value):
     assert json.dumps(json.loads(normalized(text)), sort_keys=True) == json.dumps(value, sort_keys=True)
 
 
-def sealed(text):
-    """The seal of an annotation with this JSON."""
+def digest_of(text):
+    """The digest of an annotation with this JSON."""
     return section_digest("annotations", [annotation(data=text)])
 
 
 @given(value=some_json, other=some_json)
-def test_json_is_sealed_by_what_it_says(value, other):
+def test_the_digest_of_json_is_of_what_it_says(value, other):
     text, another = (json.dumps(one, sort_keys=True) for one in (value, other))
-    assert sealed(json.dumps(value, indent=2, ensure_ascii=False)) == sealed(text)
-    assert (sealed(another) == sealed(text)) is (another == text)
+    assert digest_of(json.dumps(value, indent=2, ensure_ascii=False)) == digest_of(text)
+    assert (digest_of(another) == digest_of(text)) is (another == text)
 
 
 BEYOND = {  # what MessagePack has not, and what must not be taken for it
@@ -89,9 +89,9 @@ BEYOND = {  # what MessagePack has not, and what must not be taken for it
 
 
 @pytest.mark.parametrize(("one", "other"), BEYOND.items())
-def test_what_messagepack_has_not_is_sealed_all_the_same(one, other):
-    assert sealed(json.dumps(json.loads(one), indent=1, sort_keys=True)) == sealed(one)
-    assert sealed(other) != sealed(one)
+def test_what_messagepack_has_not_has_a_digest_all_the_same(one, other):
+    assert digest_of(json.dumps(json.loads(one), indent=1, sort_keys=True)) == digest_of(one)
+    assert digest_of(other) != digest_of(one)
 
 
 def test_values_that_messagepack_has_not_are_told_apart():
@@ -99,7 +99,7 @@ def test_values_that_messagepack_has_not_are_told_apart():
 
 
 def test_no_json_is_not_json_null():
-    assert section_digest("annotations", [annotation(data=None)]) != sealed("null")
+    assert section_digest("annotations", [annotation(data=None)]) != digest_of("null")
 
 
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"b": "\\ud800", "a": -Infinity}', "1e400"])
@@ -116,7 +116,7 @@ def test_one_and_one_point_nothing_are_not_the_same():
     assert normalized('{"a": {}}') != normalized('{"a": []}')
 
 
-def test_what_is_no_json_cannot_be_sealed():
+def test_what_is_no_json_has_no_digest():
     for text in ("", "{} {}", "{'a': 1}", "nothing"):
         with pytest.raises(ValueError, match=r"Expecting|Extra data"):
             normalized(text)
@@ -144,7 +144,7 @@ def as_jsonb_keeps(token):
 
 
 @given(value=st.dictionaries(texts, some_json, max_size=3))
-def test_json_without_hazards_reads_the_same_from_jsonb(value):
+def test_json_without_lossy_values_reads_the_same_from_jsonb(value):
     text = json.dumps(value)
     if not ValueChecker("annotations", "postgresql").lossy_values(annotation(data=text)):
         assert repr(json.loads(json_text(text), parse_float=as_jsonb_keeps)) == repr(value)
@@ -160,7 +160,7 @@ def test_only_postgresql_minds_a_nul(destination, reasons):
 @pytest.mark.parametrize(
     "bad", [{"confidence": float("nan")}, {"person_id": "\udc80"}, {"frame_number": 2**63}]
 )
-def test_what_no_store_keeps_is_a_hazard_everywhere(destination, bad):
+def test_what_no_store_keeps_is_lossy_everywhere(destination, bad):
     (found,) = ValueChecker("annotations", destination).lossy_values(annotation(**bad))
     assert found.column in bad
     assert str(found).startswith(f"annotations.{found.column} of ")
@@ -177,8 +177,8 @@ def test_what_no_store_keeps_is_a_hazard_everywhere(destination, bad):
     ],
 )
 def test_what_the_destination_has_changed_is_never_overwritten(wanted, noted, there, step, no_results):
-    seals = [{}, *({"jobs": SectionDigest(1, f"{n:064x}")} for n in (1, 2, 3))]
-    told = seals[wanted], seals[noted], seals[there]
+    digests = [{}, *({"jobs": SectionDigest(1, f"{n:064x}")} for n in (1, 2, 3))]
+    told = digests[wanted], digests[noted], digests[there]
     assert step_for("video", *told) == step
     assert {step_for(kind, *told) for kind in ("batch", "setting", "identities")} == {no_results}
 
@@ -201,12 +201,12 @@ def test_runs_keep_their_numbers_unless_another_batch_has_one_and_never_share_an
     assert others & {*own} or kept == own
 
 
-HAZARD = LossyValue("annotations", "'a'", "data", "a NUL character in JSON")
+LOSSY = LossyValue("annotations", "'a'", "data", "a NUL character in JSON")
 
 
 def test_a_move_is_told_with_what_was_left_out():
     steps = {"moved": 2, "kept": 1, "refused": 1, "quarantined": 1}
-    told = {"kept": ("identities",), "refused": ("video w",), "quarantined": {"video v": (HAZARD,)}}
+    told = {"kept": ("identities",), "refused": ("video w",), "quarantined": {"video v": (LOSSY,)}}
     found = Migration("a", "b", steps, 7, **told, source_in_use=True)
     assert list(migration_report.migration_lines(found)) == [
         "a -> b",
@@ -279,7 +279,7 @@ def test_a_comparison_is_told_and_kept(tmp_path):
 
 
 def test_what_cannot_be_moved_is_one_line_that_travels():
-    error = pickle.loads(pickle.dumps(Unfit("video v", "postgresql://h/d", str(HAZARD))))
+    error = pickle.loads(pickle.dumps(Unfit("video v", "postgresql://h/d", str(LOSSY))))
     assert str(error).startswith(
         "video v cannot be moved to postgresql://h/d unchanged: annotations.data of 'a': a NUL character"
     )

@@ -13,7 +13,7 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy import REAL, BigInteger, Column, Connection, Integer, LargeBinary, Table, Text
 
-from actors.stores.sql.postgres_json import json_text
+from actors.stores.sql.statements.postgres_json import json_text
 from schemas.storage.column_types import JsonText, UtcDateTime, Uuid
 
 

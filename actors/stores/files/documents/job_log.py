@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.stores.encoding import attempt_rows, rows
-from actors.stores.files import event_file
-from actors.stores.files.layout import FileLayout
+from actors.stores.files.documents import event_file
+from actors.stores.files.documents.layout import FileLayout
 from actors.stores.rules import job_log
 from schemas.work.job import BatchJob
 from schemas.work.job_event import JobEvent, NumberedEvent

@@ -19,8 +19,14 @@ import numpy as np
 
 from actors.atomic_files import read_object, write_atomic
 from actors.stores.encoding import rows
-from actors.stores.files.chunk_file import ChunkFile, chunk_bytes, chunk_files, chunk_name, chunks_in_force
-from actors.stores.files.layout import FileLayout
+from actors.stores.files.documents.chunk_file import (
+    ChunkFile,
+    chunk_bytes,
+    chunk_files,
+    chunk_name,
+    chunks_in_force,
+)
+from actors.stores.files.documents.layout import FileLayout
 from schemas.annotations import coco
 from schemas.annotations.annotation import Annotation
 from schemas.storage.backend import Embeddings

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
-from actors.stores.sql.dialect import is_postgresql
+from actors.stores.sql.statements.dialect import is_postgresql
 
 PAGE_ROWS: Final = 2_000  # rows given to SQLite at once
 
@@ -27,7 +27,7 @@ def add_rows(
         return
     pending = chain((first,), pending)
     if is_postgresql(connection):
-        from actors.stores.sql.postgres_copy import copy_rows
+        from actors.stores.sql.statements.postgres_copy import copy_rows
 
         copy_rows(connection, table, names, pending)
         return

@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.stores.sql.postgres_json import json_text
+from actors.stores.sql.statements.postgres_json import json_text
 from schemas.annotations.annotation import canonical_json
 
 VALUES = st.recursive(

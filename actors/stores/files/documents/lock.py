@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from actors.atomic_files import storage_errors, write_atomic
-from actors.stores.files.layout import FileLayout
+from actors.stores.files.documents.layout import FileLayout
 from schemas.errors import NotFound
 
 

@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, select
 
 from actors.stores.encoding.annotation_rows import COLUMNS, annotation_rows
 from actors.stores.encoding.rows import Row
-from actors.stores.sql.bulk_insert import add_rows
-from actors.stores.sql.dialect import upsert
+from actors.stores.sql.statements.bulk_insert import add_rows
+from actors.stores.sql.statements.dialect import upsert
 from schemas.annotations.annotation import Annotation
 from schemas.pipelines import VERSIONS
 from schemas.storage import tables
