@@ -16,9 +16,9 @@ from sqlalchemy import select, text
 
 from actors.stores.database.backend import DatabaseStorageBackend
 from actors.stores.sql.statements.dialect import is_postgresql
-from bench.cases.query_statements import NEAR, PAIRS, QUADRANT, SCENES, Statement, said_by_hand
 from bench.fixtures.asked_collection import MODEL, face_like, word
 from bench.rivals.duckdb_on_parquet import ParquetFiles
+from bench.rivals.handwritten_sql import NEAR, PAIRS, QUADRANT, SCENES, Statement, said_by_hand
 from schemas.media.frames import Floats32
 from schemas.storage import tables
 from vaengine.api.questions.query import answers_of

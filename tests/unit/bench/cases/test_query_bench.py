@@ -9,8 +9,8 @@ import pytest
 
 from bench.cases.query import _filled, described
 from bench.cases.query_kinds import KINDS, Setting
-from bench.cases.query_statements import NEAR, PAIRS, QUADRANT, SCENES, Statement, said_by_hand
 from bench.fixtures import asked_collection
+from bench.rivals.handwritten_sql import NEAR, PAIRS, QUADRANT, SCENES, Statement, said_by_hand
 from schemas.annotations.words import words_of
 
 
