@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.__main__ import parse_arguments
-from bench.cases.overhead import N_CLIPS, shots
+from bench.cases.overhead import N_CLIPS, PIPELINES, SETTINGS, shots
 from bench.cases.startup import has_row
 from bench.harness import engine_process, report, results
 from bench.harness.engine_process import Stopwatch
 from bench.harness.machine import machine_facts
 from bench.harness.timing import Times, command, in_turns
+from bench.rivals.handwritten_loop import WHOLE
 from schemas.work.progress import Snapshot
+from vaengine.requests.run_options import RunOptions, resolve_request
 
 FACTS = {
     "taken_at": "2026-01-01 00:00:00",
@@ -182,6 +184,20 @@ def test_a_run_without_work_has_no_working_time() -> None:
 
 def test_no_two_clips_of_the_overhead_bench_have_the_same_pictures() -> None:
     assert len({tuple(shots(number)) for number in range(N_CLIPS)}) == N_CLIPS
+
+
+def test_the_engine_finds_scenes_and_persons_by_the_settings_of_the_loop_it_is_measured_against(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "clip.mp4").touch()
+    options = RunOptions(
+        paths=(str(tmp_path / "clip.mp4"),),
+        out=str(tmp_path / "out"),
+        pipelines=PIPELINES,
+        settings=("preset=embedded", *SETTINGS),
+    )
+    chosen = resolve_request(options).request.settings
+    assert (chosen.scene, chosen.person.model_copy(update={"weights": None})) == (WHOLE.scene, WHOLE.person)
 
 
 def test_only_cases_that_take_settings_are_given_some(capsys: pytest.CaptureFixture[str]) -> None:
