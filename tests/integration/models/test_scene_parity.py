@@ -181,7 +181,7 @@ SEVERAL_STREAMS = ("video/torchcodec_nasa_13013.mp4",)
 DEMANDING = (
     pytest.param("video/psd_testvideo.mp4", marks=pytest.mark.long),  # 1280 x 720, long GOPs
     *SEVERAL_STREAMS,
-    "video/pyfeat_face_noface.mov",  # irregular times, rotated
+    pytest.param("video/pyfeat_face_noface.mov", marks=pytest.mark.long),  # irregular times, rotated
     pytest.param("video/cosmos_test_video_30s.mp4", marks=pytest.mark.long),  # cuts close together
     pytest.param("derived/cuts_every_3s.mp4", marks=pytest.mark.long),
     "derived/vfr.mp4",

@@ -213,11 +213,20 @@ def test_a_video_is_there_while_the_batch_goes_on_and_closing_keeps_what_is_done
     assert list(batch) == []
     assert vaengine.load_annotations(first.video.path, out=tmp_path) == first
 
+
+@pytest.mark.long
+def test_a_bad_file_stops_nothing_and_what_is_stored_is_not_annotated_again(
+    clip_folder: Path, tmp_path: Path
+) -> None:
+    told = {"out": tmp_path, "preset": "embedded", "pipelines": "scene"}
+    film = clips.with_cuts(clip_folder).path
+    with vaengine.annotate_all([film], **told) as batch:
+        (first,) = batch
     letter, still = clips.not_a_video(clip_folder), clips.still(clip_folder).path
-    with vaengine.annotate_all([letter, first.video.path, still], **told) as batch:
+    with vaengine.annotate_all([letter, film, still], **told) as batch:
         found = {one.video.path: one for one in batch}
-    assert found.keys() == {first.video.path, str(still)}, "the bad file stops nothing"
-    assert found[first.video.path] == first
+    assert found.keys() == {str(film), str(still)}
+    assert found[str(film)] == first
     assert [failed.path for failed in batch.failed] == [str(letter)]
     assert batch.failed[0].reason.startswith("not a video")
     assert batch.report is not None
