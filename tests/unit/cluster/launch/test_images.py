@@ -59,7 +59,7 @@ def test_the_compose_file_keeps_to_the_specification() -> None:
 def test_every_service_of_ours_sees_the_same_paths_and_has_the_token() -> None:
     services = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
     ours = {name: service for name, service in services.items() if name != "db"}
-    assert {"head", "worker", "worker-gpu", "vaengine"} == set(ours)
+    assert {"head", "worker", "worker-gpu", "vaengine", "serve", "work"} == set(ours)
     assert len({tuple(service["volumes"]) for service in ours.values()}) == 1
     assert all(service["secrets"] == ["ray_token"] for service in ours.values())
     assert services["db"]["image"].startswith("pgvector/")
