@@ -148,7 +148,7 @@ class Backlog:
         ]
         if further := [one.video for one in copies if one.video]:
             store.add_paths(epoch, further)
-        left = self._left_of([list(entries.values())], store, epoch)
+        left = self._left_of([list(entries.values())], store, epoch, videos)
         # Only now: if the store dies before, the same page is taken again.
         self.entries.add(
             entries.values(),
@@ -172,8 +172,13 @@ class Backlog:
         return self._left_of(self.entries.pages(unfinished=True), store, epoch)
 
     def _left_of(
-        self, pages: Iterable[Sequence[VideoEntry]], store: StorageBackend, epoch: int
+        self,
+        pages: Iterable[Sequence[VideoEntry]],
+        store: StorageBackend,
+        epoch: int,
+        registered: Mapping[str, Video] | None = None,
     ) -> RemainingWork:
+        """What remains of these pages; `registered` are videos as the store has them, which is not asked."""
         open_keys = {
             video_id: keys for page in pages for video_id, keys in self._open_keys(page, store).items()
         }
@@ -181,7 +186,12 @@ class Backlog:
         leased_keys = {
             video_id: [key for key in keys if key in leased] for video_id, keys in open_keys.items()
         }
-        videos = store.videos([video_id for video_id, keys in leased_keys.items() if keys])
+        known = registered or {}
+        wanted = [video_id for video_id, keys in leased_keys.items() if keys]
+        stored = store.videos([video_id for video_id in wanted if video_id not in known])
+        videos = {
+            video_id: video for video_id in wanted if (video := known.get(video_id) or stored.get(video_id))
+        }
         elsewhere = frozenset(key for keys in open_keys.values() for key in keys if key not in leased)
         return replace(
             self._missing_work({video_id: leased_keys[video_id] for video_id in videos}, videos, store),
