@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from cluster.connection.connect import reachable
 from cluster.inventory import local_inventory
-from cluster.placement import place
+from cluster.placement import Placement, place
 from cluster.temp_folder import require_short_temp_folder
 from schemas.work.progress import Snapshot
 from vaengine.backends.local import LocalBackend, LocalProcesses
@@ -27,6 +27,7 @@ from vaengine.requests.executor_choice import (
     PlannedWork,
     choose,
     is_short,
+    needs_no_ray,
 )
 from vaengine.requests.request import RunRequest
 from vaengine.requests.running_cluster import found_cluster, require_shared_store
@@ -59,10 +60,15 @@ class Machines:
     def prepare(self) -> None:
         """Begin to start child processes or to import Ray, which takes a second, while files are probed."""
         cluster, verbose = self._request.cluster, self._request.verbose
-        if cluster == NONE or (cluster == EITHER and is_short(self._request.inputs)):
+        if cluster == NONE or (cluster == EITHER and self._is_probably_alone()):
             self._processes.warm_up()
         else:
             threading.Thread(target=import_ray, kwargs={"verbose": verbose}, daemon=True).start()
+
+    def _is_probably_alone(self) -> bool:
+        here = local_inventory()
+        uses_gpu = _uses_gpu(place(here, self._demand))
+        return needs_no_ray(here.cpus, uses_gpu=uses_gpu) or is_short(self._request.inputs)
 
     def connected(
         self, progress: Callable[[Snapshot], None], probing: Probing
@@ -86,7 +92,7 @@ class Machines:
             sum(core_seconds(left.all_chunks, left.all_blocks, request.settings)),
             len(left.works),
             is_whole=is_whole,
-            uses_gpu=bool(placed.gpus_each or placed.hearing_gpus_each),
+            uses_gpu=_uses_gpu(placed),
             cpus=inventory.cpus,
         )
         choice = choose(work)
@@ -108,3 +114,7 @@ class Machines:
             return RunLoop(run, LocalBackend(self._request, self._processes)).run(first, epoch)
         except StoppedEarly:
             return stopped_early(run, epoch)
+
+
+def _uses_gpu(placed: Placement) -> bool:
+    return bool(placed.gpus_each or placed.hearing_gpus_each)

@@ -22,6 +22,10 @@ OF_ITS_OWN: Final = (NONE, OWN_RAY, EITHER)  # what needs no Ray that runs alrea
 # Ray alone, started and ended, on two idle cores (`python -m bench startup`: 9.2 s in the median). The first
 # row of the demo clip came 19 s later with it than without.
 RAY_START_S: Final = 9.0
+# On so many processors and without a GPU, a run has nothing from Ray: on two, the same work took 157 seconds
+# of a processor without it and 200 with it (docs/decisions/039). On many more, the one process that plans,
+# stores and finishes would be the limit.
+ALONE_CPUS: Final = 8
 # Files that are together no larger are probably short: a minute of broadcast video.
 SHORT_BYTES: Final = 64 << 20
 
@@ -60,12 +64,20 @@ class ExecutorChoice:
         return f"works {places.get(self.cluster, f'on the Ray at {self.cluster}')}: {self.reason}"
 
 
+def needs_no_ray(cpus: float, *, uses_gpu: bool) -> bool:
+    """Whether child processes do any work on this machine sooner than Ray would."""
+    return not uses_gpu and cpus <= ALONE_CPUS
+
+
 def choose(work: PlannedWork) -> ExecutorChoice:
-    """Without Ray where the work is done before Ray would have begun it."""
-    if not work.is_whole:
-        return ExecutorChoice(OWN_RAY, "there are more videos than were looked at so far")
+    """Without Ray on a small machine, and where the work is done before Ray would have begun it."""
     if work.uses_gpu:
         return ExecutorChoice(OWN_RAY, "its models share the GPUs of this machine")
+    if needs_no_ray(work.cpus, uses_gpu=work.uses_gpu):
+        processors = "processor" if work.cpus == 1 else "processors"
+        return ExecutorChoice(NONE, f"this machine has {work.cpus:g} {processors} and no GPU for its models")
+    if not work.is_whole:
+        return ExecutorChoice(OWN_RAY, "there are more videos than were looked at so far")
     if work.wall_s <= RAY_START_S:
         return ExecutorChoice(
             NONE, f"about {work.wall_s:.0f} s of work, and Ray takes {RAY_START_S:.0f} s to start"

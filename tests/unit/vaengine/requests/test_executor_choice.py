@@ -8,6 +8,7 @@ import pytest
 
 from schemas.settings.layers import Given
 from vaengine.requests.executor_choice import (
+    ALONE_CPUS,
     CLUSTER_VARIABLE,
     EITHER,
     NONE,
@@ -23,7 +24,7 @@ from vaengine.requests.executor_choice import (
 
 
 def planned(
-    core_s: float, *, pieces: int = 1, is_whole: bool = True, uses_gpu: bool = False, cpus: float = 2
+    core_s: float, *, pieces: int = 1, is_whole: bool = True, uses_gpu: bool = False, cpus: float = 16
 ) -> PlannedWork:
     return PlannedWork(core_s, pieces, is_whole=is_whole, uses_gpu=uses_gpu, cpus=cpus)
 
@@ -37,13 +38,18 @@ def planned(
         (planned(2 * RAY_START_S, pieces=2), NONE, "about 9 s"),
         (planned(2 * RAY_START_S, pieces=1), OWN_RAY, "about 18 s"),
         (planned(16 * RAY_START_S, pieces=100, cpus=16), NONE, "about 9 s"),
-        (planned(16 * RAY_START_S, pieces=100, cpus=2), OWN_RAY, "about 72 s"),
+        (planned(16 * RAY_START_S, pieces=100, cpus=12), OWN_RAY, "about 12 s"),
         (planned(1.0, is_whole=False), OWN_RAY, "more videos than were looked at"),
         (planned(1.0, uses_gpu=True), OWN_RAY, "GPUs"),
+        (planned(1e6, pieces=1000, cpus=2), NONE, "this machine has 2 processors and no GPU"),
+        (planned(1e6, pieces=1000, cpus=1), NONE, "1 processor and no GPU"),
+        (planned(1e6, cpus=ALONE_CPUS, is_whole=False), NONE, "8 processors"),
+        (planned(1e6, cpus=ALONE_CPUS + 1), OWN_RAY, "more than the 9 s"),
+        (planned(1.0, cpus=2, uses_gpu=True), OWN_RAY, "GPUs"),
     ],
     ids=str,
 )
-def test_a_run_does_without_ray_where_it_is_done_before_ray_would_have_begun(
+def test_a_run_does_without_ray_on_a_small_machine_and_where_it_is_done_before_ray_would_have_begun(
     work: PlannedWork, cluster: str, reason: str
 ) -> None:
     choice = choose(work)
