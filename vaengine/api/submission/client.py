@@ -165,6 +165,42 @@ class Client:
         """Name, merge, split or undo, as `/api/people/edits` takes them."""
         return self._send("/api/people/edits", {"action": action, **values})
 
+    # Corrections of boxes.
+
+    def correct(
+        self,
+        video_id: str,
+        edits: Sequence[Mapping[str, Any]],
+        *,
+        revision: str | None = None,
+        annotator: str = "",
+    ) -> dict[str, Any]:
+        """Correct boxes of a video, as `/api/videos/ID/corrections` takes edits; all of them or none.
+
+        Without the `revision` that the edits were made of, they are of the results as they are now.
+        """
+        edited = {
+            "revision": revision or self._revision(video_id),
+            "edits": list(edits),
+            "annotator": annotator,
+        }
+        return self._send(f"/api/videos/{quote(video_id, safe='')}/corrections", edited)
+
+    def undo_correction(self, video_id: str, *, revision: str | None = None) -> dict[str, Any]:
+        """Take back the newest correction of a video's boxes."""
+        wanted = {"revision": revision or self._revision(video_id)}
+        return self._send(f"/api/videos/{quote(video_id, safe='')}/corrections/undo", wanted)
+
+    def corrections(self, video_id: str) -> list[dict[str, Any]]:
+        """The corrections of a video, newest first."""
+        path = f"/api/videos/{quote(video_id, safe='')}/corrections"
+        found: list[dict[str, Any]] = self._checked("GET", path)
+        return found
+
+    def _revision(self, video_id: str) -> str:
+        revision: str = self._get(f"/api/videos/{quote(video_id, safe='')}/review")["revision"]
+        return revision
+
     # How it stands.
 
     def overview(self) -> dict[str, Any]:

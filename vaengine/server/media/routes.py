@@ -9,10 +9,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
 
+from actors.stores.rules.people import NamedPerson
 from schemas.errors import NotFound, UsageError
 from schemas.media.video import Video
 from schemas.paths import is_url, name_of
-from schemas.pipelines import order_of
+from schemas.pipelines import AnsweredBy, is_human, order_of
 from vaengine.people.resolution import EntityResolution
 from vaengine.results.audio import speech_of
 from vaengine.results.lookup import check_unchanged
@@ -48,14 +49,14 @@ router = APIRouter(prefix=PREFIX, tags=["media"], responses=declared(400, 401, 4
 
 Pixels = Annotated[int, Query(ge=1, le=MAX_PIXELS)]
 Seconds = Annotated[float, Query(allow_inf_nan=False)]
+Source = Annotated[AnsweredBy, Query(description="whose results: corrected is people's over the machine's")]
 
 
 @router.get("/review")
-def review(video_id: str, store: Reader, shelf: Shelf) -> ReviewFacts:
+def review(video_id: str, store: Reader, shelf: Shelf, source: Source = "corrected") -> ReviewFacts:
     """The facts of a video, and of its results."""
-    content = shelf.contents.of(store, video_id)
+    content = shelf.contents.of(store, video_id, source)
     video, results = content.video, content.results
-    people = EntityResolution(store).in_video(video_id)
     return ReviewFacts(
         video_id=video_id,
         name=name_of(video.path),
@@ -85,7 +86,12 @@ def review(video_id: str, store: Reader, shelf: Shelf) -> ReviewFacts:
             for name, result in sorted(results.pipelines.items(), key=lambda each: order_of(each[0]))
         ],
         provenance=results.provenance,
-        people={label: PersonName(person_id=one.person_id, name=one.name) for label, one in people.items()},
+        people={
+            label: PersonName(person_id=one.person_id, name=one.name)
+            for label, one in _people(store, content).items()
+        },
+        revision=content.revision,
+        is_corrected=_is_of_people(content),
     )
 
 
@@ -108,17 +114,18 @@ def lanes(
     px: Pixels = 1000,
     kind: LaneKind | None = None,
     key: str | None = None,
+    source: Source = "corrected",
 ) -> list[LaneAnswer]:
     """The lanes of a video's timeline in `[from, to)` seconds, for a width of `px` pixels.
 
     Intervals narrower than a pixel are merged with their like. `kind` and `key` keep to one kind, or lane.
     """
-    content = shelf.contents.of(store, video_id)
+    content = shelf.contents.of(store, video_id, source)
     start_s = min(0.0, _first_s(content)) if start is None else start
     end_s = content.video.duration_s if end is None else end
     if start_s >= end_s:
         raise UsageError(f"nothing lies between {start_s:g} s and {end_s:g} s: `from` must come before `to`")
-    all_lanes = lanes_of(content.timeline, _names(store, video_id))
+    all_lanes = lanes_of(content.timeline, _names(store, content))
     return [
         _lane_answer(lane, lane.within(start_s, end_s, px))
         for lane in all_lanes
@@ -133,16 +140,17 @@ def boxes(
     shelf: Shelf,
     first: Annotated[int, Query(ge=0)] = 0,
     last: Annotated[int | None, Query(ge=0)] = None,
+    source: Source = "corrected",
 ) -> BoxColumns:
     """The boxes that are shown in the frames from `first` to `last`, that one not included."""
-    content = shelf.contents.of(store, video_id)
+    content = shelf.contents.of(store, video_id, source)
     stop = min(len(content.times_s) if last is None else last, first + MAX_BOX_FRAMES)
     timeline, end_s = content.timeline, content.video.duration_s
     return box_columns(timeline.persons, timeline.faces, content.times_s, end_s, first, stop)
 
 
 @router.get("/words")
-def words(video_id: str, store: Reader, shelf: Shelf) -> list[Utterance]:
+def words(video_id: str, store: Reader, shelf: Shelf, source: Source = "corrected") -> list[Utterance]:
     """What is said, in order of time."""
     return [
         Utterance(
@@ -155,7 +163,7 @@ def words(video_id: str, store: Reader, shelf: Shelf) -> list[Utterance]:
                 SpokenWord(text=word.text, start_s=word.start_s, end_s=word.end_s) for word in speech.words
             ],
         )
-        for speech in speech_of(shelf.contents.of(store, video_id).rows)
+        for speech in speech_of(shelf.contents.of(store, video_id, source).rows)
     ]
 
 
@@ -242,9 +250,21 @@ def _first_s(content: VideoContent) -> float:
     return min((row.timestamp_seconds for row in content.rows if row.timestamp_seconds), default=0.0)
 
 
-def _names(store: Reader, video_id: str) -> Mapping[str, str]:
+def _people(store: Reader, content: VideoContent) -> Mapping[str, NamedPerson]:
+    """The person of each label that is anybody's: a correction keeps the labels of what it was made of."""
+    people = EntityResolution(store).in_video(content.video.video_id)
+    if not _is_of_people(content):
+        return people
+    return {**people, **EntityResolution(store, "corrected").in_video(content.video.video_id)}
+
+
+def _is_of_people(content: VideoContent) -> bool:
+    return any(map(is_human, content.results.pipelines))
+
+
+def _names(store: Reader, content: VideoContent) -> Mapping[str, str]:
     """The names of those labels of a video that are somebody's with a name."""
-    people = EntityResolution(store).in_video(video_id).items()
+    people = _people(store, content).items()
     return {label: person.name for label, person in people if person.name}
 
 
