@@ -15,11 +15,25 @@ from typing import Any
 import pytest
 
 from actors.stores import open_store
+from schemas.pipelines import PERSON
 from schemas.storage.backend import StorageBackend
+from schemas.work.chunk import WorkKey
 from tests.support.media.clips import BITS
 from tests.support.servers.pages_server import CHROMIUM, PagesServer, browser, strict_page
 from tests.support.stores.fake_videos import RUN, Clip, broken
-from tests.support.stores.watched import FRAMES, HEIGHT, HOSTILE_SAYING, WIDTH, Watched, store_url, watched_in
+from tests.support.stores.watched import (
+    CONFIG_HASH,
+    FRAMES,
+    HEIGHT,
+    HOSTILE_SAYING,
+    WIDTH,
+    Watched,
+    store_url,
+    watched_in,
+)
+from vaengine.correcting.correction import correct_boxes
+from vaengine.correcting.edits import Stretch, TrackDeletion
+from vaengine.correcting.history import corrections_among
 
 pytestmark = [
     pytest.mark.long,
@@ -177,6 +191,68 @@ def test_a_name_a_merge_and_an_undo_are_edits_of_the_store(
     page.locator(".page-head").get_by_role("button", name="Undo").click()
     page.get_by_text("2 persons", exact=True).wait_for()
     assert [str(edit.action) for edit in store.people().edits] == ["name", "name", "merge", "undo"]
+
+
+def test_a_box_is_drawn_anew_deleted_and_brought_back(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched], store: StorageBackend
+) -> None:
+    video = watched["constant"]
+    _review(page, server, video, "?t=0.4")  # frame 10
+    of_person = "review.boxes.at(review.player.frame)?.find((one) => one.label === 'person_0001')"
+    before = page.evaluate(f"() => {of_person}.box")
+    page.get_by_role("tab", name="People").click()
+    page.locator(".people-list button", has_text="person").first.click()
+
+    page.keyboard.press("d")
+    stage = page.locator("canvas.overlay").bounding_box()
+    scale = stage["width"] / WIDTH
+    at = [stage["x"] + (before[0] + 20) * scale, stage["y"] + (before[1] + 20) * scale]
+    page.mouse.move(*at)
+    page.mouse.down()
+    page.mouse.move(at[0] + 100 * scale, at[1] + 30 * scale, steps=4)
+    page.mouse.up()
+    page.keyboard.press("Enter")  # on the button that has the focus
+    page.wait_for_function(f"() => Math.abs(({of_person}?.box[0] ?? 0) - {before[0] + 100}) < 1.5")
+    drawn = page.evaluate(f"() => {of_person}.box")
+    assert [drawn[1] - before[1], *drawn[2:]] == pytest.approx([30.0, *before[2:]], abs=1.5)
+
+    page.keyboard.press("Delete")
+    page.get_by_role("radio", name="the whole video").check()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_function(f"() => review.drawnFrame !== null && !({of_person})")
+    page.wait_for_function("() => !review.lanes.lanes.some((lane) => lane.key === 'person_0001')")
+    page.keyboard.press("u")
+    page.wait_for_function(f"() => ({of_person})?.box[0] === {drawn[0]}")
+    page.keyboard.press("u")
+    page.wait_for_function(f"() => ({of_person})?.box[0] === {before[0]}")
+
+    page.get_by_role("tab", name="Details").click()
+    page.get_by_text("P1 drawn anew in frame 10").wait_for()
+    page.get_by_role("button", name="Machine's").click()
+    page.wait_for_function("() => review.facts.is_corrected === false && review.drawnFrame !== null")
+    made = corrections_among(store.jobs_of([video.video_id]))
+    assert [len(one.facts.edits) for one in made] == [0, 0, 1, 1]
+    assert len(store.annotations(WorkKey(video.video_id, PERSON, CONFIG_HASH))) == FRAMES + 1
+
+
+def test_a_correction_of_results_that_others_have_changed_is_told_and_shows_theirs(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched], store: StorageBackend
+) -> None:
+    video = watched["variable"]
+    _review(page, server, video, "?t=0")
+    seen = page.evaluate("() => review.facts.revision")
+    elsewhere = [TrackDeletion("person", "person_0001", Stretch(30, 40))]
+    correct_boxes(store, video.video, elsewhere, seen)
+    page.get_by_role("tab", name="People").click()
+    page.locator(".people-list button", has_text="person").first.click()
+    page.expected.append("409")
+    page.keyboard.press("Delete")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_text("have changed meanwhile").wait_for()
+    page.wait_for_function("seen => review.facts.revision !== seen", arg=seen)
+    page.keyboard.press("Delete")  # of what is there now
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_text("P1: deleted").wait_for()
 
 
 def test_a_search_by_a_sentence_leads_into_the_video(

@@ -156,6 +156,20 @@ class Client:
         )
         return found
 
+    def similar_to_picture(
+        self, path: str | os.PathLike[str], *, count: int = 60, face: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The people whose faces are most like the one in a picture that is sent, best first.
+
+        `face` is its number, from the left, where the picture has several. The server keeps no picture.
+        """
+        wanted = {"count": count, **({} if face is None else {"face": face})}
+        content = {"content": Path(path).read_bytes(), "headers": {"content-type": "image/jpeg"}}
+        found: list[dict[str, Any]] = self._checked(
+            "POST", "/api/similar/picture", params=wanted, timeout=QUERY_TIMEOUT_S, **content
+        )
+        return found
+
     def people(self) -> list[dict[str, Any]]:
         """Everybody of the collection, those in most videos first."""
         found: list[dict[str, Any]] = self._checked("GET", "/api/people")
