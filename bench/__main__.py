@@ -23,6 +23,7 @@ CASES = (
         "memory",
         "scale",
         "serve",
+        "pages",
     ),
 )
 CASES_WITH_SETTINGS = ("tracking", "persons")
@@ -35,6 +36,7 @@ CASES_WITH_QUICK = (
     "memory",
     "scale",
     "serve",
+    "pages",
 )  # cases with a version of a few minutes
 
 

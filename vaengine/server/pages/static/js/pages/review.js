@@ -4,7 +4,7 @@ import { icon } from "/static/js/icons.js";
 import { address, bytes, get, videoPath } from "/static/js/api.js";
 import { attempt, notify } from "/static/js/notices.js";
 import { alertOf, loading, stateBadge } from "/static/js/parts.js";
-import { ago, clock, counted, duration, inkOn, pipelineName, secondsOf, shortName } from "/static/js/format.js";
+import { clock, counted, duration, inkOn, pipelineName, secondsOf, shortName } from "/static/js/format.js";
 import { live } from "/static/js/live.js";
 import { FrameClock } from "/static/js/review/frame_clock.js";
 import { Player } from "/static/js/review/player.js";
@@ -15,7 +15,7 @@ import { cuesOf, saidAt } from "/static/js/review/subtitles.js";
 import { Lanes } from "/static/js/review/lanes.js";
 import { KEYS, actionOf, keyNames } from "/static/js/review/keys.js";
 import * as edits from "/static/js/review/edits.js";
-import { Corrections, annotator, editText } from "/static/js/review/corrections.js";
+import { Corrections } from "/static/js/review/corrections.js";
 
 const SWITCHES = [["boxes", "Boxes"], ["poses", "Poses"], ["faces", "Faces"], ["names", "Names"], ["subtitles", "Subtitles"]];
 const RATES = [0.25, 0.5, 1, 1.5, 2, 4];
@@ -110,8 +110,9 @@ class Review {
 
   // Takes the last edit back, of boxes or of who is who.
   async undo() {
-    const isBox = this.made.pop() === "box";
-    await (isBox ? this.corrections.undo() : edits.undo(this));
+    if (this.made.at(-1) === "box") { await this.corrections.undo(); return; }
+    this.made.pop();
+    await edits.undo(this);
   }
 
   // Names have changed: everything with names in it is read again.
@@ -282,7 +283,7 @@ class Review {
 
   render() {
     if (this.signal.aborted) return;
-    if (this.state.tab === "details" && this.state.corrections === null) this.readCorrections();
+    if (this.state.tab === "details" && this.state.corrections === null) this.corrections.read();
     render(this.view(), this.host);
   }
 
@@ -393,7 +394,7 @@ class Review {
   }
 
   chosen() {
-    if (this.state.loose) return html`<div class="chosen"><p><b>A ${this.state.loose.kind} of nobody</b></p>${this.boxButtons()}</div>`;
+    if (this.state.loose) return html`<div class="chosen"><p><b>A ${this.state.loose.kind} of nobody</b></p>${this.corrections.buttons()}</div>`;
     const label = this.state.selected, person = this.facts.people[label], colour = this.colours.get(label) ?? "#a8a8a8";
     return html`<div class="chosen">
       <p><span class="chip" .style=${`background:${colour};color:${inkOn(colour)}`}>${shortName(label)}</span> <b>${person?.name ?? "no name"}</b></p>
@@ -402,15 +403,7 @@ class Review {
         <button @click=${() => edits.merge(this)}>Merge</button>
         <button ?disabled=${!person} @click=${() => edits.split(this)}>Split</button>
         <button class="plain" @click=${() => this.undo()}>${icon("undo")}Undo</button>
-      </div>${/^(person|face)_/.test(label) ? this.boxButtons() : nothing}</div>`;
-  }
-
-  boxButtons() {
-    const isOff = this.corrections.isSending || this.state.source !== "corrected";
-    return html`<div class="row">
-      <button title="Draw the box anew (d)" ?disabled=${isOff} @click=${() => this.corrections.redraw()}>Redraw</button>
-      <button class="danger" title="Delete boxes (Del)" ?disabled=${isOff} @click=${() => this.corrections.remove()}>Delete…</button>
-      ${this.corrections.isSending ? html`<span class="soft small" role="status">Saving…</span>` : nothing}</div>`;
+      </div>${/^(person|face)_/.test(label) ? this.corrections.buttons() : nothing}</div>`;
   }
 
   details() {
@@ -422,28 +415,7 @@ class Review {
       ${facts.pipelines.map((one) => html`<dt>${pipelineName(one.pipeline)}</dt><dd>${stateBadge(one.status)} ${one.annotations === null ? "" : counted(one.annotations, "annotation")}
         ${one.warning || one.error ? html`<p class="small soft wrap">${one.error ?? one.warning}</p>` : nothing}</dd>`)}
       <dt>Made by</dt><dd class="small wrap">${facts.provenance}</dd></dl>
-      ${this.correctionList()}`;
-  }
-
-  correctionList() {
-    const { corrections, source } = this.state;
-    return html`<section class="pad corrections" aria-label="Corrections"><h3>Corrections</h3>
-      <label class="field">Your name, so that two people can be compared<input .value=${annotator()} maxlength="100" autocomplete="name" @change=${(event) => annotator(event.target.value)}></label>
-      ${corrections?.length || source !== "corrected" ? html`<div class="segments" role="group" aria-label="Whose results">${[["corrected", "Corrected"], ["machine", "Machine's"]].map(([name, title]) => html`
-        <button aria-pressed=${source === name ? "true" : "false"} @click=${() => this.showSource(name)}>${title}</button>`)}</div>` : nothing}
-      ${corrections?.length ? html`<ol class="news">${corrections.map((one) => html`<li><span class="soft small" title=${one.at ?? ""}>${ago(one.at)}</span>
-        <span>${one.undoes ? "a correction was taken back" : one.edits.map(editText).join("; ")}${one.annotator ? html` <span class="soft small">${one.annotator}</span>` : nothing}</span></li>`)}</ol>`
-        : html`<p class="soft small">Nobody has corrected a box here. Choose one by a click, then Redraw or Delete.</p>`}
-      ${corrections?.some((one) => one.is_current) ? html`<button ?disabled=${source !== "corrected"} @click=${() => this.corrections.undo()}>${icon("undo")}Undo the newest</button>` : nothing}</section>`;
-  }
-
-  async readCorrections() {
-    if (this.isReading) return;
-    this.isReading = true;
-    const found = await attempt(() => this.corrections.history());
-    this.isReading = false;
-    this.state.corrections = found ?? [];
-    this.render();
+      ${this.corrections?.list() ?? nothing}`;
   }
 
   pick(event) {

@@ -3,7 +3,8 @@ import { html, render, nothing } from "/static/vendor/lit-html.js";
 import { get, post, videoPath } from "/static/js/api.js";
 import { attempt, notify } from "/static/js/notices.js";
 import { ask } from "/static/js/parts.js";
-import { counted, shortName } from "/static/js/format.js";
+import { icon } from "/static/js/icons.js";
+import { ago, counted, shortName } from "/static/js/format.js";
 
 const GRIP = 9; // CSS pixels around a corner
 const MIN_SIDE = 2; // displayed pixels of the video
@@ -24,7 +25,8 @@ export class Corrections {
 
   // What is chosen as it is in this frame: of a person who is not there only who it is.
   get #chosen() {
-    const { review } = this, { selected, loose } = review.state, seen = review.boxes.at(review.player.frame) ?? [];
+    const { review } = this, { selected, loose, source } = review.state, seen = review.boxes.at(review.player.frame) ?? [];
+    if (source !== "corrected") { notify("these are the machine's results: switch to the corrected ones first"); return null; }
     if (loose) return { kind: loose.kind, label: null, at: loose.box, box: loose.box, frame: loose.stored };
     if (!/^(person|face)_/.test(selected ?? "")) { notify("choose a person or a face first: click on a box"); return null; }
     const one = seen.find(({ label }) => label === selected);
@@ -87,7 +89,10 @@ export class Corrections {
   // Takes the newest correction back.
   async undo() {
     const done = await this.#sent("/corrections/undo", {});
-    if (done) notify("The correction is taken back");
+    if (!done) return;
+    const { made } = this.review, at = made.lastIndexOf("box");
+    if (at >= 0) made.splice(at, 1);
+    notify("The correction is taken back");
   }
 
   async #send(edits, text) {
@@ -174,7 +179,36 @@ export class Corrections {
     else this.#set([Math.min(x, anchor[0]), Math.min(y, anchor[1]), Math.abs(x - anchor[0]), Math.abs(y - anchor[1])]);
   }
 
-  history() { return get(videoPath(this.review.id, "/corrections"), { signal: this.review.signal }); }
+  // What can be done with the box that is chosen.
+  buttons() {
+    const isOff = this.isSending || this.review.state.source !== "corrected";
+    return html`<div class="row">
+      <button title="Draw the box anew (d)" ?disabled=${isOff} @click=${() => this.redraw()}>Redraw</button>
+      <button class="danger" title="Delete boxes (Del)" ?disabled=${isOff} @click=${() => this.remove()}>Delete…</button>
+      ${this.isSending ? html`<span class="soft small" role="status">Saving…</span>` : nothing}</div>`;
+  }
+
+  // All corrections of the video, in the details beside it.
+  list() {
+    const { corrections, source } = this.review.state;
+    return html`<section class="pad corrections" aria-label="Corrections"><h3>Corrections</h3>
+      <label class="field">Your name, so that two people can be compared<input .value=${annotator()} maxlength="100" autocomplete="name" @change=${(event) => annotator(event.target.value)}></label>
+      ${corrections?.length || source !== "corrected" ? html`<div class="segments" role="group" aria-label="Whose results">${[["corrected", "Corrected"], ["machine", "Machine's"]].map(([name, title]) => html`
+        <button aria-pressed=${source === name ? "true" : "false"} @click=${() => this.review.showSource(name)}>${title}</button>`)}</div>` : nothing}
+      ${corrections?.length ? html`<ol class="news">${corrections.map((one) => html`<li><span class="soft small" title=${one.at ?? ""}>${ago(one.at)}</span>
+        <span>${one.undoes ? "a correction was taken back" : one.edits.map(editText).join("; ")}${one.annotator ? html` <span class="soft small">${one.annotator}</span>` : nothing}</span></li>`)}</ol>`
+        : html`<p class="soft small">Nobody has corrected a box here. Choose one by a click, then Redraw or Delete.</p>`}
+      ${corrections?.some((one) => one.is_current) ? html`<button ?disabled=${source !== "corrected"} @click=${() => this.undo()}>${icon("undo")}Undo the newest</button>` : nothing}</section>`;
+  }
+
+  async read() {
+    if (this.isReading) return;
+    this.isReading = true;
+    const found = await attempt(() => get(videoPath(this.review.id, "/corrections"), { signal: this.review.signal }));
+    this.isReading = false;
+    this.review.state.corrections = found ?? [];
+    this.review.render();
+  }
 }
 
 // Who corrects, where somebody has said so; storage may be off.
