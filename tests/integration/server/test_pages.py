@@ -202,6 +202,18 @@ def test_a_name_a_merge_and_an_undo_are_edits_of_the_store(
     assert [str(edit.action) for edit in store.people().edits] == ["name", "name", "merge", "undo"]
 
 
+def _on_screen(page: Any, x: float, y: float) -> list[float]:
+    """Where a place of the picture is in the window."""
+    found: list[float] = page.evaluate(
+        """([left, top]) => {
+            const {canvas, at: {scale, ratio, x, y}} = review.overlay, frame = canvas.getBoundingClientRect();
+            return [frame.left + (x + left * scale) / ratio, frame.top + (y + top * scale) / ratio];
+        }""",
+        [x, y],
+    )
+    return found
+
+
 def test_a_box_is_drawn_anew_deleted_and_brought_back(
     page: Any, server: PagesServer, watched: Mapping[str, Watched], store: StorageBackend
 ) -> None:
@@ -213,12 +225,9 @@ def test_a_box_is_drawn_anew_deleted_and_brought_back(
     page.locator(".people-list button", has_text="person").first.click()
 
     page.keyboard.press("d")
-    stage = page.locator("canvas.overlay").bounding_box()
-    scale = stage["width"] / WIDTH
-    at = [stage["x"] + (before[0] + 20) * scale, stage["y"] + (before[1] + 20) * scale]
-    page.mouse.move(*at)
+    page.mouse.move(*_on_screen(page, before[0] + 20, before[1] + 20))
     page.mouse.down()
-    page.mouse.move(at[0] + 100 * scale, at[1] + 30 * scale, steps=4)
+    page.mouse.move(*_on_screen(page, before[0] + 120, before[1] + 50), steps=4)
     page.mouse.up()
     page.keyboard.press("Enter")  # on the button that has the focus
     page.wait_for_function(f"() => Math.abs(({of_person}?.box[0] ?? 0) - {before[0] + 100}) < 1.5")

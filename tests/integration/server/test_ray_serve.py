@@ -12,7 +12,7 @@ import vaengine
 from actors.stores import open_store
 from schemas.errors import ServerRefused
 from schemas.work.job_event import Control
-from tests.support.servers.vaengine_server import free_port, serving
+from tests.support.servers.vaengine_server import free_port, run_vaengine, serving
 from tests.support.stores.served import DONE, PENDING, TOKEN, filled_store
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.timeout(900)]
@@ -36,9 +36,12 @@ def test_the_app_on_ray_serve_answers_queries_and_streams_and_ends_by_a_signal(t
             assert noted.data["events"][-1]["video_id"] == PENDING.video_id
             [page] = [video for video in client.videos() if video["video_id"] == DONE.video_id]
             assert page["status"] == "completed"
+        port = server.url.rpartition(":")[2]
+        taken = run_vaengine("serve", "--ray", "--db", db, "--out", str(tmp_path), "--port", port)
+        assert (taken.returncode, len(taken.stderr.splitlines())) == (2, 1), taken.stderr
         with (
             vaengine.Client(server.url, token="wrong") as stranger,
             pytest.raises(ServerRefused, match="token"),
         ):
-            stranger.query({"find": "person"}).__next__()
+            next(stranger.query({"find": "person"}))
         assert server.stop() == 143

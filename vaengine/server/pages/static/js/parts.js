@@ -39,7 +39,7 @@ export const meter = (parts) => html`<div class="meter" role="img" aria-label=${
 // Bars of counts side by side; `tell` says what the bar of a count is about.
 export const histogram = (counts, { label, tell }) => {
   const most = Math.max(...counts, 1);
-  return html`<div class="histogram" role="img" aria-label=${label}>${counts.map((number, i) => html`<i title=${tell(number, i)} .style=${`--share:${(100 * number / most).toFixed(2)}%`}></i>`)}</div>`;
+  return html`<div class="histogram" role="img" aria-label=${label}>${counts.map((number, i) => html`<i title=${tell(number, i)} .style=${`--share:${number ? Math.max(2, 100 * number / most).toFixed(2) : 0}%`}></i>`)}</div>`;
 };
 
 export const tile = (name, value, unit = "", note = "") => html`

@@ -76,8 +76,8 @@ class Quality extends View {
     const total = counts.reduce((sum, number) => sum + number, 0), step = 1 / counts.length, name = KINDS[annotation_type] ?? annotation_type.replaceAll("_", " ");
     const unsure = counts.reduce((sum, number, i) => sum + ((i + 1) * step <= 0.5 ? number : 0), 0) / total;
     return html`<figure><figcaption class="spread-row small"><span><b>${name}</b></span><span class="soft">${count(total)}</span></figcaption>
-      ${histogram(counts, { label: `${name} of ${pipelineName(pipeline)} by confidence: ${share(unsure)} at most 0.5`, tell: (number, i) => `${fixed(i * step, 2)} to ${fixed((i + 1) * step, 2)}: ${count(number)}, ${share(number / total)}` })}
-      <p class="spread-row tiny soft"><span>0</span><span>${share(unsure)} at most 0.5</span><span>1</span></p></figure>`;
+      ${histogram(counts, { label: `${name} of ${pipelineName(pipeline)} by confidence: ${share(unsure)} below 0.5`, tell: (number, i) => `${fixed(i * step, 2)} to ${fixed((i + 1) * step, 2)}: ${count(number)}, ${share(number / total)}` })}
+      <p class="spread-row tiny soft"><span>0</span><span>${share(unsure)} below 0.5</span><span>1</span></p></figure>`;
   }
 
   // How far the counting is, where it is under way.

@@ -402,8 +402,7 @@ class Review {
         <button @click=${() => edits.name(this)}>Name</button>
         <button @click=${() => edits.merge(this)}>Merge</button>
         <button ?disabled=${!person} @click=${() => edits.split(this)}>Split</button>
-        <button class="plain" @click=${() => this.undo()}>${icon("undo")}Undo</button>
-      </div>${/^(person|face)_/.test(label) ? this.corrections.buttons() : nothing}</div>`;
+      </div>${this.corrections.buttons(/^(person|face)_/.test(label))}</div>`;
   }
 
   details() {

@@ -180,11 +180,12 @@ export class Corrections {
   }
 
   // What can be done with the box that is chosen.
-  buttons() {
+  buttons(hasBox = true) {
     const isOff = this.isSending || this.review.state.source !== "corrected";
-    return html`<div class="row">
+    return html`<div class="row">${hasBox ? html`
       <button title="Draw the box anew (d)" ?disabled=${isOff} @click=${() => this.redraw()}>Redraw</button>
-      <button class="danger" title="Delete boxes (Del)" ?disabled=${isOff} @click=${() => this.remove()}>Delete…</button>
+      <button class="danger" title="Delete boxes (Del)" ?disabled=${isOff} @click=${() => this.remove()}>Delete…</button>` : nothing}
+      <button class="plain" title="Undo the last edit (u)" @click=${() => this.review.undo()}>${icon("undo")}Undo</button>
       ${this.isSending ? html`<span class="soft small" role="status">Saving…</span>` : nothing}</div>`;
   }
 
