@@ -25,12 +25,13 @@ _DIGITS: Final = 3  # of a pixel, of boxes that are drawn or computed
 
 @dataclass(frozen=True, slots=True)
 class BoxResult:
-    """The rows of one result, machine's or people's, and when its boxes are shown."""
+    """The rows of one result, machine's or people's, and when its boxes are shown: until the video ends."""
 
     kind: BoxKind
     rows: Sequence[Annotation]
     presence: Presence
     start_s: StartOf
+    end_s: float
 
     def tracks(self) -> dict[str, BoxTrack]:
         """The boxes of each label; what the machine's sampling joins is one segment."""
@@ -66,10 +67,10 @@ class BoxResult:
         return ROWS_OF[self.kind].label_of(row)
 
     def _until_s(self, one: Sighting, group: Sequence[Sighting]) -> float | None:
-        return self.presence.sampling.until_s(one) if one is group[-1] else None
+        return min(self.presence.sampling.until_s(one), self.end_s) if one is group[-1] else None
 
     def _held(self, row: Annotation) -> Annotation:
-        until_s = self.presence.sampling.until_s(Sighting.of(row))
+        until_s = min(self.presence.sampling.until_s(Sighting.of(row)), self.end_s)
         return replace(row, attributes={**row.attributes, SHOWN_UNTIL: until_s})
 
 

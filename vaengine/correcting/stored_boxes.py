@@ -64,7 +64,7 @@ class StoredBoxes:
         presence = Presence.of(
             [*rows, *self._scenes()], fps, kind=ROWS_OF[kind].box_type, frame_end_s=self._end_s
         )
-        return BoxResult(kind, rows, presence, self._start_s)
+        return BoxResult(kind, rows, presence, self._start_s, self._video.duration_s)
 
     def _rows(self, pipeline: str, config_hash: str) -> list[Annotation]:
         return self._store.annotations(WorkKey(self._video.video_id, pipeline, config_hash))

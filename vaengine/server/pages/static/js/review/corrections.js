@@ -83,7 +83,7 @@ export class Corrections {
     const edit = { action: "redraw", kind, label, frame, box: rounded };
     if (!label) edit.at = at;
     else if (scope !== "frame") Object.assign(edit, { first, stop });
-    if (await this.#send([edit], `${label ? this.review.nameOfLabel(label) : "The box"}: drawn anew`)) this.cancel();
+    await this.#send([edit], `${label ? this.review.nameOfLabel(label) : "The box"}: drawn anew`);
   }
 
   // Takes the newest correction back.
@@ -111,6 +111,10 @@ export class Corrections {
     review.render();
     const done = await attempt(() => post(videoPath(review.id, part), { revision: review.facts.revision, ...body }));
     this.isSending = false;
+    if (done) {
+      review.facts.revision = done.revision; // at once, so that the next correction is one of what this one made
+      if (this.draft) this.cancel();
+    }
     await review.reread();
     return done;
   }
