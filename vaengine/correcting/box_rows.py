@@ -88,9 +88,13 @@ def corrected_rows(result: BoxResult, edits: Iterable[BoxEdit]) -> list[Annotati
             touched.add(edit.label)
     boxes = [row for track in tracks.values() for row in _rows_of(track, result)]
     others = [row for one in result.other_rows() for row in _after(one, result, tracks, touched)]
-    ordered = sorted([*boxes, *loose], key=lambda row: row.frame_number or 0)
-    pipeline = of_human(ROWS_OF[result.kind].pipeline)
-    return [replace(row, annotation_id="", pipeline=pipeline, config_hash="") for row in (*ordered, *others)]
+    ordered = sorted([*boxes, *map(_draft, loose)], key=lambda row: row.frame_number or 0)
+    return [*ordered, *map(_draft, others)]
+
+
+def _draft(row: Annotation, **changes: Any) -> Annotation:
+    """A row as one of people's, without the id and configuration that are still to be given to it."""
+    return replace(row, annotation_id="", pipeline=of_human(row.pipeline), config_hash="", **changes)
 
 
 # Tracks.
@@ -119,12 +123,12 @@ def _row_of(box: TrackBox, source: Annotation, start_s: StartOf) -> Annotation:
     attributes |= {SEGMENT: box.segment} if box.segment else {}
     attributes |= {} if box.until_s is None else {SHOWN_UNTIL: box.until_s}
     if box.is_stored and not box.is_drawn:
-        return replace(source, attributes=attributes)
+        return _draft(source, attributes=attributes)
     if source.frame_number != box.frame:
         attributes = _with_points(attributes, source.annotation_type, box.sighting.keypoints)
     attributes.pop(INTERPOLATED, None)
     attributes[REDRAWN if box.is_drawn else INTERPOLATED] = True
-    return replace(
+    return _draft(
         source,
         timestamp_seconds=start_s(box.frame),
         frame_number=box.frame,

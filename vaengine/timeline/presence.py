@@ -60,14 +60,23 @@ class Sighting:
             raise ValueError(f"annotation {row.annotation_id} is no box in a frame")
         box = row.bbox
         corners = (box.x, box.y, box.x + box.width, box.y + box.height)
-        sighting = cls(row.frame_number, row.timestamp_seconds, row.person_id, corners, row.confidence)
-        if is_human(row.pipeline):
-            segment, until_s = int(row.attributes.get(SEGMENT, 0)), row.attributes.get(SHOWN_UNTIL)
-            sighting = replace(sighting, segment=segment, until_s=until_s)
-        if row.annotation_type == FACE_DETECTION:
-            points = landmark_keypoints(row.annotation_type, row.attributes)
-            return replace(sighting, identity=row.face_id, linked=row.person_id, keypoints=_pose(points))
-        return replace(sighting, keypoints=_pose(row.attributes.get("keypoints")))
+        is_face, by_people = row.annotation_type == FACE_DETECTION, is_human(row.pipeline)
+        points = (
+            landmark_keypoints(row.annotation_type, row.attributes)
+            if is_face
+            else row.attributes.get("keypoints")
+        )
+        return cls(
+            row.frame_number,
+            row.timestamp_seconds,
+            row.face_id if is_face else row.person_id,
+            corners,
+            row.confidence,
+            _pose(points),
+            linked=row.person_id if is_face else None,
+            segment=int(row.attributes.get(SEGMENT, 0)) if by_people else None,
+            until_s=row.attributes.get(SHOWN_UNTIL) if by_people else None,
+        )
 
     def towards(self, other: Sighting, frame: int, time_s: float) -> Sighting:
         """The sighting at `time_s` on the straight line to `other`.
