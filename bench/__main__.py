@@ -24,6 +24,7 @@ CASES = (
         "scale",
         "serve",
         "rivals",
+        "pages",
     ),
 )
 CASES_WITH_SETTINGS = ("tracking", "persons")
@@ -37,6 +38,7 @@ CASES_WITH_QUICK = (
     "scale",
     "serve",
     "rivals",
+    "pages",
 )  # cases with a version of a few minutes
 
 

@@ -64,9 +64,9 @@ def main() -> int:
     """Draw the pages of the results in the first folder into the second, with the video of an id."""
     results, target, video_id, *names = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
     target.mkdir(parents=True, exist_ok=True)
-    with _served(results) as address, _browser() as browser:
+    with _served(results) as address, browser() as launched:
         for shot in (one for one in shots(video_id) if not names or one.name in names):
-            (target / f"{shot.name}.png").write_bytes(_small(_drawn(browser, address, shot)))
+            (target / f"{shot.name}.png").write_bytes(_small(_drawn(launched, address, shot)))
             print(f"{target / shot.name}.png")
     return 0
 
@@ -87,15 +87,16 @@ def _served(results: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _browser() -> Iterator[Any]:
+def browser() -> Iterator[Any]:
+    """Chromium of this machine."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
 
 
-def _drawn(browser: Any, address: str, shot: Shot) -> bytes:
-    context = browser.new_context(
+def _drawn(launched: Any, address: str, shot: Shot) -> bytes:
+    context = launched.new_context(
         viewport={"width": shot.width, "height": shot.height}, color_scheme=shot.scheme
     )
     context.add_cookies([{"name": "vaengine_token", "value": TOKEN, "url": address}])

@@ -275,6 +275,10 @@ class StoreClient(StorageBackend):
         value: dict[WorkKey, dict[str, RowCount]] = self._call("row_counts", keys, kinds)
         return value
 
+    def confidence_counts(self, keys: Sequence[WorkKey]) -> dict[WorkKey, dict[str, list[int]]]:
+        value: dict[WorkKey, dict[str, list[int]]] = self._call("confidence_counts", keys)
+        return value
+
     def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]:
         value: dict[WorkKey, FaceLinks] = self._call("face_links", keys)
         return value

@@ -124,6 +124,12 @@ class PeopleChanged(UsageError):
     template = "who is who in {0} was edited meanwhile: look at it again, and give the command again"
 
 
+class ResultsChanged(UsageError):
+    """The results that a correction was made of are not the current ones any more. Values: video id, url."""
+
+    template = "the results of {0} in {1} have changed meanwhile: look at them again, and correct them again"
+
+
 class SameStore(UsageError):
     """A store that is to be copied into itself. Values: url."""
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from schemas.work.job import BatchJob, JobStatus
 from schemas.work.job_event import Control, JobEvent, NumberedEvent
 from schemas.work.manifest import ChunkCommit, FrameNumbers, ManifestLine
 from schemas.work.run import RunInfo, StoredBatch
+
+CONFIDENCE_STEPS: Final = 20  # in which confidences from 0 to 1 are counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,6 +213,12 @@ class ResultStore(Store):
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         """Rows of these annotation types by work key and type; a type without rows is left out, and so is
         a key without any.
+        """
+
+    @abstractmethod
+    def confidence_counts(self, keys: Sequence[WorkKey]) -> dict[WorkKey, dict[str, list[int]]]:
+        """Rows with a confidence by work key and type, in each of `CONFIDENCE_STEPS` equal steps from 0 to 1;
+        a type without such rows is left out, and so is a key without any.
         """
 
     @abstractmethod
@@ -578,6 +586,21 @@ def row_counts(found: Iterable[Annotation], kinds: Sequence[str]) -> dict[str, R
         if row.annotation_type in kinds:
             lengths.setdefault(row.annotation_type, []).append(_length_s(row))
     return {kind: RowCount(len(each), sum(each)) for kind, each in lengths.items()}
+
+
+def confidence_step(confidence: float) -> int:
+    """The number of the step that a confidence in 0..1 is in; 1 is in the last one."""
+    return min(int(confidence * CONFIDENCE_STEPS), CONFIDENCE_STEPS - 1)
+
+
+def confidence_counts(found: Iterable[Annotation]) -> dict[str, list[int]]:
+    """Rows with a confidence by type, in each step."""
+    counts: dict[str, list[int]] = {}
+    for row in found:
+        if row.confidence is not None:
+            own = counts.setdefault(row.annotation_type, [0] * CONFIDENCE_STEPS)
+            own[confidence_step(row.confidence)] += 1
+    return counts
 
 
 def face_links(found: Iterable[Annotation]) -> FaceLinks:

@@ -16,11 +16,13 @@ from schemas.work.job import BatchJob
 class HumanResults:
     """The rows of one import in one video, by pipeline; a pipeline without rows is a result too.
 
-    `job` has these pipelines, all in one configuration: the digest of what was imported.
+    `job` has these pipelines, all in one configuration: the digest of what was imported. `made_of` has the
+    configuration of the result that each pipeline's rows are a correction of; it is empty for an import.
     """
 
     job: BatchJob
     rows: Mapping[str, tuple[Annotation, ...]]
+    made_of: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.rows or set(self.rows) != set(self.job.pipeline_results):
@@ -52,5 +54,6 @@ class ImportStore(ABC):
 
         What was imported before is not changed. Older imports of a video stay beside the new one, which is
         the current one. No lease is needed, and no result of a machine is touched. Raises `PeopleChanged`
-        where another edit than `naming.after` is the newest by now.
+        where another edit than `naming.after` is the newest by now, and `ResultsChanged` where another
+        result than one of `made_of` answers by now.
         """

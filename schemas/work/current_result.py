@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
-from schemas.pipelines import is_human
+from schemas.pipelines import AnsweredBy, is_human, of_machine, source_of
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 
 JobResult: TypeAlias = tuple[BatchJob, PipelineResult]  # a job, and one of its results
@@ -37,6 +37,21 @@ def complete_results(jobs: Iterable[BatchJob]) -> dict[tuple[str, str], JobResul
     """The current results that are complete."""
     current = current_results(jobs).items()
     return {name: (job, result) for name, (job, result) in current if result.status is JobStatus.COMPLETED}
+
+
+def answering_results(jobs: Iterable[BatchJob], answered_by: AnsweredBy) -> dict[tuple[str, str], JobResult]:
+    """The current result that answers for each video and pipeline of the machine.
+
+    `corrected` is the complete result of people where there is one, and that of the machine elsewhere.
+    """
+    current = current_results(jobs).values()
+    if answered_by != "corrected":
+        answering = [one for one in current if source_of(one[1].pipeline) == answered_by]
+    else:
+        by_people = [one for one in current if is_human(one[1].pipeline)]
+        complete = [one for one in by_people if one[1].status is JobStatus.COMPLETED]
+        answering = [one for one in current if not is_human(one[1].pipeline)] + complete
+    return {(job.video_id, of_machine(result.pipeline)): (job, result) for job, result in answering}
 
 
 def newest_job(jobs: Iterable[BatchJob]) -> BatchJob | None:

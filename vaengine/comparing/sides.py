@@ -67,7 +67,7 @@ def _begins(job: BatchJob, config_hash: str, asked: str) -> bool:
 
 
 def _annotator(job: BatchJob) -> str:
-    about = job.config.get("import")
+    about = job.config.get("import") or job.config.get("correction")
     return str(about.get("annotator", "")) if isinstance(about, dict) else ""
 
 

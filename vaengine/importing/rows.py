@@ -95,8 +95,18 @@ def _first_frame(track: ImportedTrack) -> int:
 def _with_ids(
     drafts: Mapping[str, Sequence[Annotation]], left_out: Mapping[str, int], annotator: str
 ) -> ImportedRows:
-    data = [row.to_data() for rows in drafts.values() for row in rows]
     about = {"pipelines": sorted(drafts), "annotator": annotator}
+    return ImportedRows(*identified_rows(drafts, about), dict(left_out))
+
+
+def identified_rows(
+    drafts: Mapping[str, Sequence[Annotation]], about: Mapping[str, Any]
+) -> tuple[str, dict[str, tuple[Annotation, ...]]]:
+    """The configuration of rows that people made, and the rows with it and with ids.
+
+    The configuration is the digest of the rows without ids and of what else tells the result from others.
+    """
+    data = [row.to_data() for rows in drafts.values() for row in rows]
     config_hash = canonical_digest([*data, about])[:_HASH_DIGITS]
     ordinals: Counter[tuple[str, int]] = Counter()
 
@@ -106,9 +116,7 @@ def _with_ids(
         name = annotation_id(row.video_id, row.pipeline, config_hash, *place, ordinals[place] - 1)
         return replace(row, annotation_id=name, config_hash=config_hash)
 
-    return ImportedRows(
-        config_hash, {name: tuple(map(finished, rows)) for name, rows in drafts.items()}, dict(left_out)
-    )
+    return config_hash, {name: tuple(map(finished, rows)) for name, rows in drafts.items()}
 
 
 class _Labels:

@@ -13,10 +13,10 @@ from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound, Unreadable, UsageError
 from schemas.media.video import Video
 from schemas.paths import absolute_location, is_url, name_of
-from schemas.pipelines import FACE, PERSON, Source, order_of, short_name_of, source_of
+from schemas.pipelines import FACE, PERSON, AnsweredBy, is_human, order_of, short_name_of
 from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
-from schemas.work.current_result import current_results
+from schemas.work.current_result import answering_results
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.provenance import info_of, provenance_of, sample_fps
 
@@ -60,6 +60,8 @@ class VideoResults:
         )
 
     def _pipeline_provenance(self, pipeline: str) -> str:
+        if is_human(pipeline):
+            return _made_by_hand(self.jobs[pipeline])
         provenance, fps, status = (
             provenance_of(pipeline, info_of(self.jobs[pipeline], pipeline)),
             self._sampled_fps(pipeline),
@@ -75,6 +77,14 @@ class VideoResults:
             None if status is JobStatus.COMPLETED else f"{status}!",
         )
         return ", ".join(part for part in parts if part) or self.pipelines[pipeline].config_hash
+
+
+def _made_by_hand(job: BatchJob) -> str:
+    """How people made a result: `imported from clip.xml by Anna`, `corrected`."""
+    imported, corrected = job.config.get("import") or {}, job.config.get("correction") or {}
+    how = f"imported from {imported['file']}" if imported.get("file") else "corrected by hand"
+    annotator = imported.get("annotator") or corrected.get("annotator")
+    return f"{how} by {annotator}" if annotator else how
 
 
 def results_of(store: ResultStore, named: str) -> VideoResults:
@@ -244,8 +254,8 @@ def _under(video: Video, location: str) -> Video:
 
 
 def newest_results(
-    jobs: Iterable[BatchJob], source: Source = "machine"
+    jobs: Iterable[BatchJob], answered_by: AnsweredBy = "machine"
 ) -> dict[str, tuple[BatchJob, PipelineResult]]:
-    """The current result of each pipeline of one video, and a job that has it; of one source alone."""
-    current = current_results(jobs).values()
-    return {result.pipeline: (job, result) for job, result in current if source_of(result.pipeline) == source}
+    """The current result of each pipeline of one video, and a job that has it, of those who answer."""
+    answering = answering_results(jobs, answered_by).values()
+    return {result.pipeline: (job, result) for job, result in answering}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 # Two boxes of a person that are more sampling intervals apart are two appearances.
 MAX_JOINED_INTERVALS: Final = 2
@@ -26,6 +26,9 @@ class Seen(Protocol):
 
     @property
     def time_s(self) -> float: ...
+
+
+SeenT = TypeVar("SeenT", bound=Seen)
 
 
 class Cut(NamedTuple):
@@ -62,7 +65,7 @@ class PresenceSampling:
         following = self._following(seen.frame)
         return min(end_s, self.cuts[following].start_s) if following < len(self.cuts) else end_s
 
-    def grouped(self, seen: Sequence[Seen]) -> list[Sequence[Seen]]:
+    def grouped(self, seen: Sequence[SeenT]) -> list[Sequence[SeenT]]:
         """The boxes of one person, in order, split wherever two boxes do not join."""
         borders = [0, *(i + 1 for i, (a, b) in enumerate(pairwise(seen)) if not self.joins(a, b)), len(seen)]
         return [seen[first:stop] for first, stop in pairwise(borders) if stop > first]

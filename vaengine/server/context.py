@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from fastapi import Depends, FastAPI, Request
 
 from schemas.storage.backend import StorageBackend
+from vaengine.server.collection.distributions import DistributionLog
 from vaengine.server.collection.index import CollectionIndex, Snapshot
 from vaengine.server.events.hub import EventHub
 from vaengine.server.resources import ResourceLog
@@ -22,7 +23,8 @@ UPLOADS: Final = "uploads"  # folder below that of the results
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """What an app has: its settings, its store, the collection, events, uploads, samples of the load.
+    """What an app has: its settings, its store, the collection, events, uploads, samples of the load,
+    and what is counted of results.
 
     `stopping` says that the app ends; streams watch it.
     """
@@ -33,6 +35,7 @@ class ServerContext:
     events: EventHub
     uploads: Uploads
     resources: ResourceLog
+    distributions: DistributionLog
     stopping: asyncio.Event
 
     @classmethod
@@ -43,7 +46,7 @@ class ServerContext:
         events = EventHub(stores.reader, collection, stopping)
         uploads = Uploads(Path(settings.out) / UPLOADS, settings.max_upload_bytes)
         resources = ResourceLog(Path(settings.out), settings.store_url, read_only=settings.read_only)
-        return cls(settings, stores, collection, events, uploads, resources, stopping)
+        return cls(settings, stores, collection, events, uploads, resources, DistributionLog(), stopping)
 
 
 def attach(app: FastAPI, context: ServerContext) -> None:

@@ -29,6 +29,7 @@ STATUSES: Final[tuple[tuple[type[VaengineError], HTTPStatus], ...]] = (  # the f
     (errors.NotFound, HTTPStatus.NOT_FOUND),
     (errors.WouldReplace, HTTPStatus.CONFLICT),
     (errors.PeopleChanged, HTTPStatus.CONFLICT),
+    (errors.ResultsChanged, HTTPStatus.CONFLICT),
     (errors.AtWork, HTTPStatus.CONFLICT),
     (errors.StoreInUse, HTTPStatus.CONFLICT),
     (errors.StoreUnreachable, HTTPStatus.SERVICE_UNAVAILABLE),

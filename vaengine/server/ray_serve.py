@@ -7,6 +7,7 @@ replica, so nothing of it is pickled.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ray import serve
+from ray.serve.schema import LoggingConfig
 
 from schemas.errors import UsageError
 from vaengine.requests.server_token import TOKEN_VARIABLE
@@ -59,7 +61,12 @@ def deployment_of(settings: Callable[[], ServerSettings]) -> Any:
 
 def serve_on_ray(settings: ServerSettings, stopping: threading.Event, announce: Callable[[], None]) -> None:
     """Serve on the connected cluster until `stopping`; `announce` is called once it answers."""
-    serve.start(proxy_location="HeadOnly", http_options={"host": settings.host, "port": settings.port})
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # in this process; elsewhere by what follows
+    serve.start(
+        proxy_location="HeadOnly",
+        http_options={"host": settings.host, "port": settings.port},
+        logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False),
+    )
     try:
         serve.run(deployment_of(lambda: settings).bind(), name=NAME, route_prefix="/")
         announce()

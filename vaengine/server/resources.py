@@ -1,6 +1,7 @@
-"""Samples of this machine's load, in a small database of the server's own, so that they survive restarts.
+"""Samples of the load of this machine and of other nodes, in a small database of the server's own.
 
-Every 10 s for an hour, every minute for a day, every hour for a year: what is older is thinned out.
+They survive restarts. There is one every 10 s for an hour, every minute for a day, and every hour for a year:
+what is older is thinned out.
 """
 
 from __future__ import annotations
@@ -12,20 +13,24 @@ import logging
 import shutil
 import socket
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from actors.stores.engines.address import StoreUrl
-from vaengine.console.system_load import LoadMeter
+from cluster.node_load import measured_elsewhere
+from vaengine.console.system_load import Load, LoadMeter
 
 log = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 10
+NODES_S: Final = 5.0  # in which other nodes answer
+MEASURED_S: Final = 1.0  # over which another node measures its processors
 KEPT: Final = (
     (3600, INTERVAL_S),
     (86400, 60),
@@ -39,7 +44,8 @@ THIN_EVERY: Final = 60  # samples
 class Sample:
     """The load of one machine at a time, seconds since 1970; shares in percent, sizes in bytes.
 
-    `gpus` are (share or None, bytes used, bytes in all). `store_bytes` is None for a store on a server.
+    `gpus` are (share or None, bytes used, bytes in all). `store_bytes` is None for a store on a server, and
+    on other nodes.
     """
 
     at: int
@@ -56,7 +62,8 @@ class Sample:
 class ResourceLog:
     """The samples of a server, in the file `server.db` of its results folder.
 
-    A server that may not write there keeps them in memory. For any thread.
+    In a process that is connected to Ray the other nodes of the cluster are in them too. A server that may
+    not write there keeps them in memory. For any thread.
     """
 
     def __init__(self, folder: Path, store_url: str, *, read_only: bool = False) -> None:
@@ -77,13 +84,12 @@ class ResourceLog:
                 await asyncio.wait_for(stopping.wait(), INTERVAL_S)
 
     def sample(self) -> Sample:
-        """Take one sample and keep it."""
+        """Take one sample of each node and keep them; returns that of this machine."""
         taken = self._take()
+        others = [replace(one, at=taken.at) for one in measured_elsewhere(node_sample, NODES_S)]
+        rows = [(one.at, one.node, json.dumps(asdict(one))) for one in (*others, taken)]
         with self._connection() as connection, connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO samples VALUES (?, ?, ?)",
-                (taken.at, taken.node, json.dumps(asdict(taken))),
-            )
+            connection.executemany("INSERT OR REPLACE INTO samples VALUES (?, ?, ?)", rows)
             self._count += 1
             if self._count % THIN_EVERY == 1:
                 _thin(connection, taken.at)
@@ -95,25 +101,15 @@ class ResourceLog:
             found = connection.execute(
                 "SELECT data FROM samples WHERE at > ? ORDER BY at, node", (since,)
             ).fetchall()
-        step = max(1, -(-len(found) // MAX_POINTS))
-        return [_sample_of(json.loads(data)) for (data,) in found[-1::-step][::-1]]
+        samples = [_sample_of(json.loads(data)) for (data,) in found]
+        times = sorted({sample.at for sample in samples})
+        kept = set(times[-1 :: -max(1, -(-len(times) // MAX_POINTS))])
+        return [sample for sample in samples if sample.at in kept]
 
     def _take(self) -> Sample:
         if self._meter is None:
             self._meter = LoadMeter()
-        load, disk = self._meter.read(), shutil.disk_usage(_existing(self._folder))
-        gpus = tuple((share if share == share else None, used, total) for share, used, total in load.gpus)  # noqa: PLR0124
-        return Sample(
-            int(time.time()),
-            socket.gethostname(),
-            load.cpu_percent,
-            load.memory_used,
-            load.memory_total,
-            disk.used,
-            disk.total,
-            self._store_bytes(),
-            gpus,
-        )
+        return _sampled(self._meter.read(), _existing(self._folder), self._store_bytes())
 
     def _store_bytes(self) -> int | None:
         """The size of an SQLite file with its log; a folder of files would take too long to count."""
@@ -132,6 +128,29 @@ class ResourceLog:
         with closing(sqlite3.connect(self._path, timeout=10)) as connection:
             _create(connection)
             yield connection
+
+
+def node_sample() -> Sample:
+    """The load of the machine that this is called on, with the disk of its temporary folder."""
+    meter = LoadMeter()
+    time.sleep(MEASURED_S)
+    return _sampled(meter.read(), Path(tempfile.gettempdir()), None)
+
+
+def _sampled(load: Load, folder: Path, store_bytes: int | None) -> Sample:
+    disk = shutil.disk_usage(folder)
+    gpus = tuple((share if share == share else None, used, total) for share, used, total in load.gpus)  # noqa: PLR0124
+    return Sample(
+        int(time.time()),
+        socket.gethostname(),
+        load.cpu_percent,
+        load.memory_used,
+        load.memory_total,
+        disk.used,
+        disk.total,
+        store_bytes,
+        gpus,
+    )
 
 
 def _create(connection: sqlite3.Connection) -> None:

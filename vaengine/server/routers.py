@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from vaengine.server import pages
-from vaengine.server.media import likeness_routes, portrait_routes
+from vaengine.server.media import correction_routes, file_routes, likeness_routes, portrait_routes
 from vaengine.server.media import routes as media
 from vaengine.server.routes import (
     batches,
@@ -26,6 +26,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
     videos.router,
     media.router,
+    file_routes.router,
+    correction_routes.router,
     portrait_routes.router,
     likeness_routes.router,
     batches.router,

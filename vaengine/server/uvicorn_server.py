@@ -84,6 +84,13 @@ def address_of(settings: ServerSettings, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{port}"
 
 
+def free_port(settings: ServerSettings) -> int:
+    """The port of the settings, a free one for 0; raises `UsageError` where it cannot be had."""
+    with _listener(settings) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
 def _listener(settings: ServerSettings) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET

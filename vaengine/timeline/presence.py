@@ -6,7 +6,7 @@ Boxes move in a straight line between the frames of a detector.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, pairwise
 from typing import Final
@@ -16,14 +16,20 @@ import numpy as np
 from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, SCENE_TYPE, Annotation
 from schemas.annotations.attributes import landmark_keypoints
 from schemas.media.frames import Floats
-from vaengine.results.presence_intervals import Cut, PresenceSampling, Run, merged, usual_fps
+from schemas.pipelines import is_human
+from vaengine.results.presence_intervals import Cut, PresenceSampling, Run, Seen, merged, usual_fps
 from vaengine.results.vision import Scene, scenes_of
 from vaengine.timeline.palette import short_name
 
 BODY_POINTS: Final = 17  # key points of a pose in COCO's order; other models have other points
 _ROUNDING_S: Final = 0.001  # times in rows written by hand may be rounded; their frame numbers are exact
 
+_SAME_TIME_S: Final = 1e-6  # two ways to compute one time differ by less
+SEGMENT: Final = "segment"  # attribute of a box that people made: boxes of one segment are joined
+SHOWN_UNTIL: Final = "shown_until_s"  # attribute of the last box of a segment
+
 Corners = tuple[float, float, float, float]  # left, top, right, bottom
+FrameEnd = Callable[[int], float]  # when a frame is over, in seconds from the first frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,8 @@ class Sighting:
 
     `xyxy` is in displayed pixels, `keypoints` K x 3 float64 (x, y, visibility) or None. `identity` is the id
     of the person or face, `linked` the person that a face belongs to; both are None if unknown. `is_detected`
-    is False for a box that lies between two detected ones.
+    is False for a box that lies between two detected ones. A box that people made has a `segment`, and may
+    say until when it is shown.
     """
 
     frame: int
@@ -43,6 +50,8 @@ class Sighting:
     keypoints: Floats | None = None
     is_detected: bool = True
     linked: str | None = None
+    segment: int | None = None
+    until_s: float | None = None
 
     @classmethod
     def of(cls, row: Annotation) -> Sighting:
@@ -51,11 +60,23 @@ class Sighting:
             raise ValueError(f"annotation {row.annotation_id} is no box in a frame")
         box = row.bbox
         corners = (box.x, box.y, box.x + box.width, box.y + box.height)
-        sighting = cls(row.frame_number, row.timestamp_seconds, row.person_id, corners, row.confidence)
-        if row.annotation_type == FACE_DETECTION:
-            points = landmark_keypoints(row.annotation_type, row.attributes)
-            return replace(sighting, identity=row.face_id, linked=row.person_id, keypoints=_pose(points))
-        return replace(sighting, keypoints=_pose(row.attributes.get("keypoints")))
+        is_face, by_people = row.annotation_type == FACE_DETECTION, is_human(row.pipeline)
+        points = (
+            landmark_keypoints(row.annotation_type, row.attributes)
+            if is_face
+            else row.attributes.get("keypoints")
+        )
+        return cls(
+            row.frame_number,
+            row.timestamp_seconds,
+            row.face_id if is_face else row.person_id,
+            corners,
+            row.confidence,
+            _pose(points),
+            linked=row.person_id if is_face else None,
+            segment=int(row.attributes.get(SEGMENT, 0)) if by_people else None,
+            until_s=row.attributes.get(SHOWN_UNTIL) if by_people else None,
+        )
 
     def towards(self, other: Sighting, frame: int, time_s: float) -> Sighting:
         """The sighting at `time_s` on the straight line to `other`.
@@ -72,6 +93,7 @@ class Sighting:
             xyxy=(left, top, right, bottom),
             keypoints=_between(self, other, share),
             is_detected=False,
+            until_s=None,
         )
 
 
@@ -94,9 +116,39 @@ class PresenceSpan:
             return self.first
         if self.next is not None:
             return self.first.towards(self.next, frame, time_s) if frame < self.next.frame else None
-        if time_s >= self.until_s:
+        if time_s >= self.until_s - _SAME_TIME_S:
             return None
         return replace(self.first, frame=frame, time_s=time_s, is_detected=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentedSampling(PresenceSampling):
+    """The rule of presence for boxes of the machine and of people.
+
+    Those of people are joined within a segment, and nowhere else. The last one of a segment is shown until
+    it says so, else until its frame is over.
+    """
+
+    frame_end_s: FrameEnd | None = None
+
+    def joins(self, before: Seen, after: Seen) -> bool:
+        """Whether somebody is present between two boxes."""
+        segment, next_segment = _segment(before), _segment(after)
+        if segment is not None and next_segment is not None:
+            return segment == next_segment
+        return PresenceSampling.joins(self, before, after)
+
+    def until_s(self, seen: Seen) -> float:
+        """The end of a box that is joined to no later one."""
+        if isinstance(seen, Sighting) and seen.until_s is not None:
+            return seen.until_s
+        if self.frame_end_s is not None and _segment(seen) is not None:
+            return self.frame_end_s(seen.frame)
+        return PresenceSampling.until_s(self, seen)
+
+
+def _segment(seen: Seen) -> int | None:
+    return seen.segment if isinstance(seen, Sighting) else None
 
 
 class Presence:
@@ -112,6 +164,7 @@ class Presence:
         sightings: Iterable[Sighting],
         scenes: Sequence[Scene] = (),
         sample_fps: float | None = None,
+        frame_end_s: FrameEnd | None = None,
     ) -> None:
         ordered = sorted(sightings, key=lambda sighting: (sighting.frame, sighting.identity or ""))
         self.scenes = tuple(scenes)
@@ -119,7 +172,7 @@ class Presence:
         self.sample_fps = sample_fps or usual_fps(self.tracks.values())
         self._cuts = [scene.frame_start or 0 for scene in scenes]
         cuts = (Cut(frame, scene.start_s) for frame, scene in zip(self._cuts, scenes, strict=True))
-        self.sampling = PresenceSampling(self.sample_fps, tuple(cuts))
+        self.sampling = SegmentedSampling(self.sample_fps, tuple(cuts), frame_end_s)
         self.detected_frames = frozenset(sighting.frame for sighting in ordered)
         self._spans = sorted(self._all_spans(ordered), key=lambda span: span.first.time_s)
         self._starts = [span.first.time_s for span in self._spans]
@@ -132,15 +185,17 @@ class Presence:
         sample_fps: float | None = None,
         *,
         kind: str = PERSON_DETECTION,
+        frame_end_s: FrameEnd | None = None,
     ) -> Presence:
         """The presence of persons, or of faces for that `kind`, from the rows of a video of any types.
 
-        `sample_fps` is the rate of the detector; None takes the usual gap between boxes.
+        `sample_fps` is the rate of the detector; None takes the usual gap between boxes. `frame_end_s` is
+        for boxes of people that do not say until when they are shown.
         """
         rows = list(annotations)
         boxes = (Sighting.of(row) for row in rows if row.annotation_type == kind and row.bbox is not None)
         scenes = scenes_of([row for row in rows if row.annotation_type == SCENE_TYPE])
-        return cls(boxes, tuple(scenes), sample_fps)
+        return cls(boxes, tuple(scenes), sample_fps, frame_end_s)
 
     def at(self, frame: int, time_s: float) -> list[Sighting]:
         """The sightings in a frame shown at `time_s`, those without identity first, to be drawn below."""

@@ -11,7 +11,7 @@ from vaengine.timeline.audio import AudioTimeline
 from vaengine.timeline.colour_assignment import Colours
 from vaengine.timeline.lanes import Bar, Track
 from vaengine.timeline.palette import short_name
-from vaengine.timeline.presence import Presence
+from vaengine.timeline.presence import FrameEnd, Presence
 from vaengine.timeline.video_colours import colours_of
 
 
@@ -34,10 +34,15 @@ class VideoTimeline:
         annotations: Iterable[Annotation],
         person_fps: float | None = None,
         face_fps: float | None = None,
+        frame_end_s: FrameEnd | None = None,
     ) -> VideoTimeline:
-        """The timeline of rows of any types; a missing rate is taken from the usual gap between boxes."""
+        """The timeline of rows of any types; a missing rate is taken from the usual gap between boxes.
+
+        `frame_end_s` is for boxes of people, as in `Presence.of`.
+        """
         rows = list(annotations)
-        persons, faces = Presence.of(rows, person_fps), Presence.of(rows, face_fps, kind=FACE_DETECTION)
+        persons = Presence.of(rows, person_fps, frame_end_s=frame_end_s)
+        faces = Presence.of(rows, face_fps, kind=FACE_DETECTION, frame_end_s=frame_end_s)
         return cls(persons, faces, AudioTimeline.of(rows), colours_of(rows, persons, faces))
 
     @property

@@ -101,6 +101,10 @@ class Backend(StorageBackend):
         with self._storage.read() as tx:
             return tx.results.row_counts(keys, kinds)
 
+    def confidence_counts(self, keys: Sequence[WorkKey]) -> dict[WorkKey, dict[str, list[int]]]:
+        with self._storage.read() as tx:
+            return tx.results.confidence_counts(keys)
+
     def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]:
         with self._storage.read() as tx:
             return tx.results.face_links(keys)

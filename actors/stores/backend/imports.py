@@ -10,10 +10,11 @@ from actors.stores.backend.transaction import Transaction
 from actors.stores.rules import job_log
 from actors.stores.rules.states import keys_of, now
 from actors.stores.rules.transitions import finish_pipeline, result_of
-from schemas.errors import PeopleChanged
-from schemas.pipelines import is_human
+from schemas.errors import PeopleChanged, ResultsChanged
+from schemas.pipelines import is_human, of_machine
 from schemas.storage.backend import Outcome
 from schemas.storage.imports import HumanResults, NamingEdits
+from schemas.work.current_result import answering_results
 from schemas.work.job import BatchJob, JobStatus
 
 
@@ -27,6 +28,8 @@ def add_human_results(
     new = [one for one in imports if not _is_there(tx, one.job)]
     if naming is not None and naming.edits and tx.people.log().newest != naming.after:
         raise PeopleChanged(tx.url)
+    for one in new:
+        _require_unchanged(tx, one)
     tx.jobs.put([one.job for one in new])
     tx.jobs.put([_stored(tx, one) for one in new])
     if naming is not None:
@@ -39,6 +42,16 @@ def add_human_results(
 def _is_there(tx: Transaction, job: BatchJob) -> bool:
     keys = set(keys_of(job).values())
     return keys <= tx.results.complete(keys).keys()
+
+
+def _require_unchanged(tx: Transaction, one: HumanResults) -> None:
+    if not one.made_of:
+        return
+    answering = answering_results(tx.jobs.of_videos([one.job.video_id]), "corrected")
+    for pipeline, config_hash in one.made_of.items():
+        found = answering.get((one.job.video_id, of_machine(pipeline)))
+        if found is None or found[1].config_hash != config_hash:
+            raise ResultsChanged(one.job.video_id, tx.url)
 
 
 def _time_of_next(tx: Transaction, job: BatchJob) -> datetime:

@@ -22,7 +22,15 @@ from schemas.annotations.coco import frame_order
 from schemas.annotations.words import WordSearch
 from schemas.errors import NotFound
 from schemas.pipelines import AUDIO
-from schemas.storage.backend import Embeddings, FaceLinks, Outcome, RowCount, face_links, row_counts
+from schemas.storage.backend import (
+    Embeddings,
+    FaceLinks,
+    Outcome,
+    RowCount,
+    confidence_counts,
+    face_links,
+    row_counts,
+)
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
@@ -101,6 +109,10 @@ class FileResults:
 
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         counts_by_key = {key: row_counts(self.annotations(key), kinds) for key in keys}
+        return {key: counts for key, counts in counts_by_key.items() if counts}
+
+    def confidence_counts(self, keys: Sequence[WorkKey]) -> dict[WorkKey, dict[str, list[int]]]:
+        counts_by_key = {key: confidence_counts(self.annotations(key)) for key in keys}
         return {key: counts for key, counts in counts_by_key.items() if counts}
 
     def face_links(self, keys: Sequence[WorkKey]) -> dict[WorkKey, FaceLinks]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
@@ -11,23 +12,28 @@ import pytest
 
 from actors.stores import open_store
 from schemas.annotations.annotation import BEHAVIOR_TYPE, PERSON_DETECTION
-from schemas.errors import NotFound, UnreadableImport, UsageError, WrongFrameRate
+from schemas.errors import NotFound, ResultsChanged, UnreadableImport, UsageError, WrongFrameRate
 from schemas.pipelines import AUDIO, BEHAVIOR, FACE, PERSON, SCENE, of_human
 from schemas.storage.backend import StorageBackend
+from schemas.storage.imports import HumanResults
 from schemas.work.chunk import WorkKey
+from schemas.work.job import BatchJob
 from tests.contract.conftest import STORES, digest
 from tests.support.stores import tool_files as files
 from tests.support.stores.fake_videos import RUN, Clip, done
 from tests.support.stores.retained import consistent, kept, persons
 from vaengine.api.questions.query import answers_of
 from vaengine.comparing.comparison import Agreement, compare
+from vaengine.correcting.correction import correct_boxes
+from vaengine.correcting.edits import Stretch, TrackDeletion
+from vaengine.correcting.history import revision_of
 from vaengine.importing.import_file import ImportReport, ImportRequest, import_file
 from vaengine.importing.labels import LabelRules
 from vaengine.maintenance import retention
 from vaengine.maintenance.maintenance import check
 from vaengine.maintenance.migration import migrate
 from vaengine.queries.language.parsing import query_of
-from vaengine.results.lookup import results_of
+from vaengine.results.lookup import newest_results, results_of
 
 CLIP = Clip()  # garden: person_0001 at x 10, person_0002 at x 20, person_0003 at x 30, in frames 0 to 9
 HUMAN = of_human(PERSON)
@@ -70,6 +76,27 @@ def machine_again(store: StorageBackend) -> None:
     store.register(epoch, [CLIP.video], [job])
     store.finish(epoch, done(job, key, persons(key)))
     store.close_run(epoch, "completed")
+
+
+def test_a_correction_is_of_the_results_that_answer_or_is_not_stored(store: StorageBackend) -> None:
+    def corrected(first: int) -> BatchJob:
+        found = newest_results(store.jobs_of([CLIP.video_id]), "corrected").values()
+        revision = revision_of(result for _, result in found)
+        deletion = TrackDeletion("person", "person_0001", Stretch(first, first + 1))
+        return correct_boxes(store, CLIP.video, [deletion], revision)
+
+    before = store.annotations(CLIP.key(PERSON))
+    job, stored = corrected(2), len(before) - 1
+    [result] = job.pipeline_results.values()
+    rows = store.annotations(WorkKey(CLIP.video_id, HUMAN, result.config_hash))
+    assert (len(rows), store.annotations(CLIP.key(PERSON))) == (stored, before)
+    late = replace(
+        job, job_id=str(uuid.uuid4()), pipeline_results={HUMAN: replace(result, config_hash="late")}
+    )
+    with pytest.raises(ResultsChanged, match=CLIP.video_id):
+        store.add_human_results([HumanResults(late, {HUMAN: ()}, {HUMAN: "c1"})])
+    assert len(store.jobs_of([CLIP.video_id])) == 2
+    store.add_human_results([HumanResults(late, {HUMAN: ()}, {HUMAN: result.config_hash})])
 
 
 def test_rows_of_people_are_no_rows_of_the_machine(store: StorageBackend, tmp_path: Path) -> None:

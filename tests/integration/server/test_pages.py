@@ -15,11 +15,25 @@ from typing import Any
 import pytest
 
 from actors.stores import open_store
+from schemas.pipelines import PERSON
 from schemas.storage.backend import StorageBackend
+from schemas.work.chunk import WorkKey
 from tests.support.media.clips import BITS
 from tests.support.servers.pages_server import CHROMIUM, PagesServer, browser, strict_page
 from tests.support.stores.fake_videos import RUN, Clip, broken
-from tests.support.stores.watched import FRAMES, HEIGHT, HOSTILE_SAYING, WIDTH, Watched, store_url, watched_in
+from tests.support.stores.watched import (
+    CONFIG_HASH,
+    FRAMES,
+    HEIGHT,
+    HOSTILE_SAYING,
+    WIDTH,
+    Watched,
+    store_url,
+    watched_in,
+)
+from vaengine.correcting.correction import correct_boxes
+from vaengine.correcting.edits import Stretch, TrackDeletion
+from vaengine.correcting.history import corrections_among
 
 pytestmark = [
     pytest.mark.long,
@@ -27,6 +41,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium"),
 ]
 MAX_OFF = 2.0  # pixels of the screen between a drawn and a stored box
+MIN_EXACT = 5  # callbacks while it plays that come in time, however busy the machine is
 CLIPS = ("constant", "variable", "late", "preview")
 
 # The number in the pixels of the picture on the screen, and where the left edge of the person's box is drawn.
@@ -51,7 +66,8 @@ READ = """
   const end = orange.findIndex((at, i) => i && at > orange[i - 1] + 1);
   const edge = orange.slice(0, end < 0 ? orange.length : end);
   const drawn = edge.length ? (edge[0] + edge.at(-1) + 1) / 2 : null;
-  return {number, frame: window.review.player.frame, drawn, expected: x + (8 + 4 * number) * scale};
+  const {frame} = window.review.player;
+  return {number, frame, drawn, expected: x + (8 + 4 * frame) * scale};
 }
 """
 SIZES = {"bits": BITS, "width": WIDTH, "height": HEIGHT}
@@ -99,6 +115,11 @@ def _review(page: Any, server: PagesServer, video: Watched, query: str = "") -> 
     page.wait_for_function(READY)
 
 
+def _off(read: Mapping[str, float]) -> float:
+    """How far the drawn box is from the stored one of the frame that the page has."""
+    return abs(read["drawn"] - read["expected"])
+
+
 @pytest.mark.parametrize("name", CLIPS)
 def test_after_a_seek_the_box_is_on_the_very_frame(
     page: Any, server: PagesServer, watched: Mapping[str, Watched], name: str
@@ -109,7 +130,7 @@ def test_after_a_seek_the_box_is_on_the_very_frame(
         assert page.evaluate("frame => review.player.seek(frame)", frame) is True
         read = page.evaluate(READ, SIZES)
         assert (read["number"], read["frame"]) == (frame, frame)
-        assert abs(read["drawn"] - read["expected"]) <= MAX_OFF, read
+        assert _off(read) <= MAX_OFF, read
 
 
 @pytest.mark.parametrize("name", CLIPS)
@@ -129,11 +150,13 @@ def test_while_it_plays_the_box_is_on_the_very_frame(
     )
     page.wait_for_function("() => document.querySelector('video').ended || window.seen.length > 25")
     seen = page.evaluate("() => window.seen")
-    assert len(seen) >= 5
-    assert [one for one in seen if one["number"] != one["frame"]] == []
-    assert [
-        one for one in seen if one["drawn"] is None or abs(one["drawn"] - one["expected"]) > MAX_OFF
-    ] == []
+    shown = [one for one in seen if one["number"] == one["frame"]]
+    assert len(shown) >= MIN_EXACT
+    # Boxes are those of the frame that was named. A callback that comes late finds the next picture there.
+    assert [one for one in seen if one["drawn"] is None or _off(one) > MAX_OFF] == []
+    named_next = [one["frame"] for one in seen[1:]] + [FRAMES - 1]
+    late = [(one, end) for one, end in zip(seen, named_next, strict=True) if one not in shown]
+    assert [one for one, end in late if not one["frame"] < one["number"] <= end] == []
 
 
 def test_keys_step_frames_and_jump_to_the_next_interval_of_the_lane(
@@ -177,6 +200,77 @@ def test_a_name_a_merge_and_an_undo_are_edits_of_the_store(
     page.locator(".page-head").get_by_role("button", name="Undo").click()
     page.get_by_text("2 persons", exact=True).wait_for()
     assert [str(edit.action) for edit in store.people().edits] == ["name", "name", "merge", "undo"]
+
+
+def _on_screen(page: Any, x: float, y: float) -> list[float]:
+    """Where a place of the picture is in the window."""
+    found: list[float] = page.evaluate(
+        """([left, top]) => {
+            const {canvas, at: {scale, ratio, x, y}} = review.overlay, frame = canvas.getBoundingClientRect();
+            return [frame.left + (x + left * scale) / ratio, frame.top + (y + top * scale) / ratio];
+        }""",
+        [x, y],
+    )
+    return found
+
+
+def test_a_box_is_drawn_anew_deleted_and_brought_back(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched], store: StorageBackend
+) -> None:
+    video = watched["constant"]
+    _review(page, server, video, "?t=0.4")  # frame 10
+    of_person = "review.boxes.at(review.player.frame)?.find((one) => one.label === 'person_0001')"
+    before = page.evaluate(f"() => {of_person}.box")
+    page.get_by_role("tab", name="People").click()
+    page.locator(".people-list button", has_text="person").first.click()
+
+    page.keyboard.press("d")
+    page.mouse.move(*_on_screen(page, before[0] + 20, before[1] + 20))
+    page.mouse.down()
+    page.mouse.move(*_on_screen(page, before[0] + 120, before[1] + 50), steps=4)
+    page.mouse.up()
+    page.keyboard.press("Enter")  # on the button that has the focus
+    page.wait_for_function(f"() => Math.abs(({of_person}?.box[0] ?? 0) - {before[0] + 100}) < 1.5")
+    drawn = page.evaluate(f"() => {of_person}.box")
+    assert [drawn[1] - before[1], *drawn[2:]] == pytest.approx([30.0, *before[2:]], abs=1.5)
+
+    page.keyboard.press("Delete")
+    page.get_by_role("radio", name="the whole video").check()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_function(f"() => review.drawnFrame !== null && !({of_person})")
+    page.wait_for_function("() => !review.lanes.lanes.some((lane) => lane.key === 'person_0001')")
+    page.keyboard.press("u")
+    page.wait_for_function(f"() => ({of_person})?.box[0] === {drawn[0]}")
+    page.keyboard.press("u")
+    page.wait_for_function(f"() => ({of_person})?.box[0] === {before[0]}")
+
+    page.get_by_role("tab", name="Details").click()
+    page.get_by_text("P1 drawn anew in frame 10").wait_for()
+    page.get_by_role("button", name="Machine's").click()
+    page.wait_for_function("() => review.facts.is_corrected === false && review.drawnFrame !== null")
+    made = corrections_among(store.jobs_of([video.video_id]))
+    assert [len(one.facts.edits) for one in made] == [0, 0, 1, 1]
+    assert len(store.annotations(WorkKey(video.video_id, PERSON, CONFIG_HASH))) == FRAMES + 1
+
+
+def test_a_correction_of_results_that_others_have_changed_is_told_and_shows_theirs(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched], store: StorageBackend
+) -> None:
+    video = watched["variable"]
+    _review(page, server, video, "?t=0")
+    seen = page.evaluate("() => review.facts.revision")
+    elsewhere = [TrackDeletion("person", "person_0001", Stretch(30, 40))]
+    correct_boxes(store, video.video, elsewhere, seen)
+    page.get_by_role("tab", name="People").click()
+    page.locator(".people-list button", has_text="person").first.click()
+    page.expected.append("409")
+    page.keyboard.press("Delete")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_text("have changed meanwhile").wait_for()
+    page.wait_for_function("seen => review.facts.revision !== seen", arg=seen)
+    page.keyboard.press("Delete")  # of what is there now
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_text("P1: deleted").wait_for()
 
 
 def test_a_search_by_a_sentence_leads_into_the_video(

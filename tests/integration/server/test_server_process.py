@@ -20,6 +20,7 @@ from tests.support.servers.vaengine_server import RunningServer, free_port, run_
 from tests.support.stores.served import PENDING, TOKEN, fill
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+END_AT_ONCE_S = 30.0  # with much room for a busy machine: who waits for a stream waits without end
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_the_server_ends_at_once_with_streams_open_and_gives_its_port_back(
         assert next(client.events()).name == "hello"
         begun = time.monotonic()
         assert server.stop() == 143
-        assert time.monotonic() - begun < 30
+        assert time.monotonic() - begun < END_AT_ONCE_S
     with serving(db, tmp_path, int(server.url.rpartition(":")[2])) as again:
         assert again.stop() == 143
 
@@ -152,7 +153,7 @@ def test_a_server_with_an_engine_ends_at_once_with_a_stream_open(db: str, tmp_pa
         assert next(stream).name == "hello"
         begun = time.monotonic()
         assert server.stop() == 143
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < END_AT_ONCE_S
 
 
 def test_a_submitted_batch_is_run_by_the_servers_own_engine(tmp_path: Path) -> None:

@@ -156,6 +156,20 @@ class Client:
         )
         return found
 
+    def similar_to_picture(
+        self, path: str | os.PathLike[str], *, count: int = 60, face: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The people whose faces are most like the one in a picture that is sent, best first.
+
+        `face` is its number, from the left, where the picture has several. The server keeps no picture.
+        """
+        wanted = {"count": count, **({} if face is None else {"face": face})}
+        content = {"content": Path(path).read_bytes(), "headers": {"content-type": "image/jpeg"}}
+        found: list[dict[str, Any]] = self._checked(
+            "POST", "/api/similar/picture", params=wanted, timeout=QUERY_TIMEOUT_S, **content
+        )
+        return found
+
     def people(self) -> list[dict[str, Any]]:
         """Everybody of the collection, those in most videos first."""
         found: list[dict[str, Any]] = self._checked("GET", "/api/people")
@@ -164,6 +178,42 @@ class Client:
     def edit_people(self, action: str, **values: Any) -> dict[str, Any]:
         """Name, merge, split or undo, as `/api/people/edits` takes them."""
         return self._send("/api/people/edits", {"action": action, **values})
+
+    # Corrections of boxes.
+
+    def correct(
+        self,
+        video_id: str,
+        edits: Sequence[Mapping[str, Any]],
+        *,
+        revision: str | None = None,
+        annotator: str = "",
+    ) -> dict[str, Any]:
+        """Correct boxes of a video, as `/api/videos/ID/corrections` takes edits; all of them or none.
+
+        Without the `revision` that the edits were made of, they are of the results as they are now.
+        """
+        edited = {
+            "revision": revision or self._revision(video_id),
+            "edits": list(edits),
+            "annotator": annotator,
+        }
+        return self._send(f"/api/videos/{quote(video_id, safe='')}/corrections", edited)
+
+    def undo_correction(self, video_id: str, *, revision: str | None = None) -> dict[str, Any]:
+        """Take back the newest correction of a video's boxes."""
+        wanted = {"revision": revision or self._revision(video_id)}
+        return self._send(f"/api/videos/{quote(video_id, safe='')}/corrections/undo", wanted)
+
+    def corrections(self, video_id: str) -> list[dict[str, Any]]:
+        """The corrections of a video, newest first."""
+        path = f"/api/videos/{quote(video_id, safe='')}/corrections"
+        found: list[dict[str, Any]] = self._checked("GET", path)
+        return found
+
+    def _revision(self, video_id: str) -> str:
+        revision: str = self._get(f"/api/videos/{quote(video_id, safe='')}/review")["revision"]
+        return revision
 
     # How it stands.
 

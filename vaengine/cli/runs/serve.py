@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -102,8 +103,10 @@ def _serve_on_ray(settings: ServerSettings, cluster: str | None) -> str:
     from cluster.session import session
     from vaengine.process.packages import own_packages
     from vaengine.process.signals import Signals
-    from vaengine.server.uvicorn_server import address_of
+    from vaengine.server.uvicorn_server import address_of, free_port
 
+    if cluster is None:
+        settings = replace(settings, port=free_port(settings))  # said before Ray is started
     received, stopping = [], threading.Event()
 
     def stop(name: str) -> None:

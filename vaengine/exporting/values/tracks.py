@@ -96,7 +96,7 @@ def tracks_of(source: Source, video: ExportedVideo, kinds: Iterable[str]) -> lis
 
 def _pieces(boxes: Sequence[TrackBox], sampling: PresenceSampling) -> tuple[tuple[TrackBox, ...], ...]:
     one_a_frame = list({box.frame: box for box in reversed(boxes)}.values())[::-1]
-    return tuple(tuple(piece) for piece in sampling.grouped(one_a_frame))  # type: ignore[arg-type]
+    return tuple(tuple(piece) for piece in sampling.grouped(one_a_frame))
 
 
 def keyframes(piece: Sequence[TrackBox], tolerance_px: float = TOLERANCE_PX) -> list[TrackBox]:

@@ -11,7 +11,7 @@ from schemas.paths import name_of
 from schemas.pipelines import order_of
 from schemas.storage.backend import VideoFacts
 from schemas.work.batch_progress import INTERRUPTED
-from schemas.work.current_result import current_results
+from schemas.work.current_result import current_results, newest_job
 from schemas.work.job import BatchJob, JobStatus, PipelineResult, job_status
 from schemas.work.provenance import info_of, provenance_of
 
@@ -78,7 +78,7 @@ def entry_of(jobs: Sequence[BatchJob], facts: VideoFacts | None, states: Mapping
 
     `states` are the states for users of jobs in work, by job id, see `run_states.shown_states`.
     """
-    newest = max(jobs, key=lambda job: (job.created_at, job.job_id))
+    newest = newest_job(jobs) or jobs[0]
     current = {name: found for (_, name), found in current_results(jobs).items()}
     pipelines = {
         name: _pipeline_state(job, result)

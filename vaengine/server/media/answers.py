@@ -30,7 +30,8 @@ class ReviewFacts(BaseModel):
     """What a page needs to show a video and its results in step.
 
     Frame `i` is shown from `pts[i] * time_base` on in the file, and from `offset_s` less in stored seconds,
-    with `pts` of `/times`. `media` and `times` are addresses that change with the content.
+    with `pts` of `/times`. `media` and `times` are addresses that change with the content. `revision` is
+    what a correction of these results names; `is_corrected` says that people made some of them.
     """
 
     video_id: str
@@ -53,6 +54,8 @@ class ReviewFacts(BaseModel):
     pipelines: list[PipelineState]
     provenance: str
     people: dict[str, PersonName]
+    revision: str
+    is_corrected: bool
 
 
 class LaneBar(BaseModel):

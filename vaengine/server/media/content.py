@@ -14,9 +14,11 @@ from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound
 from schemas.media.frames import Floats
 from schemas.media.video import Video
+from schemas.pipelines import AnsweredBy
 from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
+from vaengine.correcting.history import revision_of
 from vaengine.results.lookup import VideoResults, newest_results
 from vaengine.timeline.video_timeline import VideoTimeline
 
@@ -42,12 +44,22 @@ class VideoContent:
     @cached_property
     def timeline(self) -> VideoTimeline:
         """Presence, sound and colours, as in every drawing of the video."""
-        return VideoTimeline.of_rows(self.rows, self.results.sample_fps, self.results.face_fps)
+        rates = self.results.sample_fps, self.results.face_fps
+        return VideoTimeline.of_rows(self.rows, *rates, lambda frame: self.start_s(frame + 1))
+
+    @property
+    def revision(self) -> str:
+        """Another one for other results: that which a correction of these results names."""
+        return revision_of(self.results.pipelines.values())
 
     @cached_property
     def times_s(self) -> Floats:
         """Seconds from the first frame to each frame, N float64."""
         return times_of(self.video)
+
+    def start_s(self, frame: int) -> float:
+        """When a frame begins, in seconds from the first; the end of the video after the last one."""
+        return float(self.times_s[frame]) if frame < len(self.times_s) else self.video.duration_s
 
 
 class VideoContents:
@@ -58,26 +70,33 @@ class VideoContents:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[State, VideoContent]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, AnsweredBy], tuple[State, VideoContent]] = OrderedDict()
 
-    def of(self, store: ResultStore, video_id: str) -> VideoContent:
-        """The content of a video by its very id; raises `NotFound`."""
-        found = _found(store, video_id)
+    def of(self, store: ResultStore, video_id: str, answered_by: AnsweredBy = "corrected") -> VideoContent:
+        """The content of a video by its very id: what people made stands over what the machine found.
+
+        `answered_by` says whose results count. Raises `NotFound`.
+        """
+        found, name = _found(store, video_id, answered_by), (video_id, answered_by)
         state = _state(found)
         with self._lock:
-            kept = self._kept.get(video_id)
+            kept = self._kept.get(name)
             if kept is not None and kept[0] == state:
-                self._kept.move_to_end(video_id)
+                self._kept.move_to_end(name)
                 return kept[1]
         content = VideoContent(_with_rows(store, found))
         if all(result.status is JobStatus.COMPLETED for result in found.pipelines.values()):
-            self._keep(state, content)
+            self._keep(name, state, content)
         return content
 
-    def _keep(self, state: State, content: VideoContent) -> None:
+    def revision(self, store: ResultStore, video_id: str) -> str:
+        """The revision of a video's content, without reading its rows; raises `NotFound`."""
+        return revision_of(_found(store, video_id, "corrected").pipelines.values())
+
+    def _keep(self, name: tuple[str, AnsweredBy], state: State, content: VideoContent) -> None:
         with self._lock:
-            self._kept[content.video.video_id] = (state, content)
-            self._kept.move_to_end(content.video.video_id)
+            self._kept[name] = (state, content)
+            self._kept.move_to_end(name)
             while len(self._kept) > 1 and self._row_count() > MAX_ROWS_KEPT:
                 self._kept.popitem(last=False)
 
@@ -93,10 +112,10 @@ def video_of(store: ResultStore, video_id: str) -> Video:
     return video
 
 
-def _found(store: ResultStore, video_id: str) -> VideoResults:
+def _found(store: ResultStore, video_id: str, answered_by: AnsweredBy) -> VideoResults:
     """The current results of a video, without their rows."""
     video = video_of(store, video_id)
-    newest = newest_results(store.jobs_of([video_id]))
+    newest = newest_results(store.jobs_of([video_id]), answered_by)
     results = {name: result for name, (_, result) in newest.items()}
     return VideoResults(video, (), results, {name: job for name, (job, _) in newest.items()})
 

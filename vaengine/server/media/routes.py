@@ -1,61 +1,50 @@
-"""The media routes: everything of one video, by its id. No path is ever taken from a client."""
+"""Results of one video for pages, by its id: facts, times of frames, lanes, boxes, what is said."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import FileResponse
 
-from schemas.errors import NotFound, UsageError
-from schemas.media.video import Video
-from schemas.paths import is_url, name_of
-from schemas.pipelines import order_of
+from actors.stores.rules.people import NamedPerson
+from schemas.errors import UsageError
+from schemas.paths import name_of
+from schemas.pipelines import AnsweredBy, is_human, order_of
 from vaengine.people.resolution import EntityResolution
 from vaengine.results.audio import speech_of
-from vaengine.results.lookup import check_unchanged
 from vaengine.server.context import Reader
 from vaengine.server.error_answers import declared
+from vaengine.server.media.addresses import KEPT, PREFIX, Seconds, address_of
 from vaengine.server.media.answers import (
     LaneAnswer,
     LaneBar,
     PersonName,
     PipelineState,
-    Preview,
     ReviewFacts,
     SpokenWord,
     Utterance,
 )
 from vaengine.server.media.boxes import BoxColumns, box_columns
-from vaengine.server.media.content import VideoContent, frame_before, times_of, video_of
+from vaengine.server.media.content import VideoContent, video_of
 from vaengine.server.media.frame_times import packed_times
 from vaengine.server.media.lanes import Lane, LaneKind, lanes_of
-from vaengine.server.media.requests import PictureOrder
 from vaengine.server.media.shelf import Shelf, closing_shelf
 
-PREFIX: Final = "/api/videos/{video_id}"
-KEPT: Final = {
-    "cache-control": "private, max-age=31536000, immutable"
-}  # its address has the content's digest
 MAX_PIXELS: Final = 16_384
 MAX_BOX_FRAMES: Final = 20_000
-EARLY_SHARE: Final = 0.1  # of a video, where a picture of it is taken that nobody chose the time of
-CONTENT_TYPES: Final = {"matroska": "video/webm", "webm": "video/webm", "ogg": "video/ogg"}
 
 router = APIRouter(prefix=PREFIX, tags=["media"], responses=declared(400, 401, 404), lifespan=closing_shelf)
 
 Pixels = Annotated[int, Query(ge=1, le=MAX_PIXELS)]
-Seconds = Annotated[float, Query(allow_inf_nan=False)]
+Source = Annotated[AnsweredBy, Query(description="whose results: corrected is people's over the machine's")]
 
 
 @router.get("/review")
-def review(video_id: str, store: Reader, shelf: Shelf) -> ReviewFacts:
+def review(video_id: str, store: Reader, shelf: Shelf, source: Source = "corrected") -> ReviewFacts:
     """The facts of a video, and of its results."""
-    content = shelf.contents.of(store, video_id)
+    content = shelf.contents.of(store, video_id, source)
     video, results = content.video, content.results
-    people = EntityResolution(store).in_video(video_id)
     return ReviewFacts(
         video_id=video_id,
         name=name_of(video.path),
@@ -72,8 +61,8 @@ def review(video_id: str, store: Reader, shelf: Shelf) -> ReviewFacts:
         has_sound=video.sound is not None,
         container=video.container,
         codec=video.codec,
-        media=_address(video, "media"),
-        times=_address(video, "times"),
+        media=address_of(video, "media"),
+        times=address_of(video, "times"),
         pipelines=[
             PipelineState(
                 pipeline=name,
@@ -85,7 +74,12 @@ def review(video_id: str, store: Reader, shelf: Shelf) -> ReviewFacts:
             for name, result in sorted(results.pipelines.items(), key=lambda each: order_of(each[0]))
         ],
         provenance=results.provenance,
-        people={label: PersonName(person_id=one.person_id, name=one.name) for label, one in people.items()},
+        people={
+            label: PersonName(person_id=one.person_id, name=one.name)
+            for label, one in _people(store, content).items()
+        },
+        revision=content.revision,
+        is_corrected=_is_of_people(content),
     )
 
 
@@ -108,17 +102,18 @@ def lanes(
     px: Pixels = 1000,
     kind: LaneKind | None = None,
     key: str | None = None,
+    source: Source = "corrected",
 ) -> list[LaneAnswer]:
     """The lanes of a video's timeline in `[from, to)` seconds, for a width of `px` pixels.
 
     Intervals narrower than a pixel are merged with their like. `kind` and `key` keep to one kind, or lane.
     """
-    content = shelf.contents.of(store, video_id)
+    content = shelf.contents.of(store, video_id, source)
     start_s = min(0.0, _first_s(content)) if start is None else start
     end_s = content.video.duration_s if end is None else end
     if start_s >= end_s:
         raise UsageError(f"nothing lies between {start_s:g} s and {end_s:g} s: `from` must come before `to`")
-    all_lanes = lanes_of(content.timeline, _names(store, video_id))
+    all_lanes = lanes_of(content.timeline, _names(store, content))
     return [
         _lane_answer(lane, lane.within(start_s, end_s, px))
         for lane in all_lanes
@@ -133,16 +128,17 @@ def boxes(
     shelf: Shelf,
     first: Annotated[int, Query(ge=0)] = 0,
     last: Annotated[int | None, Query(ge=0)] = None,
+    source: Source = "corrected",
 ) -> BoxColumns:
     """The boxes that are shown in the frames from `first` to `last`, that one not included."""
-    content = shelf.contents.of(store, video_id)
+    content = shelf.contents.of(store, video_id, source)
     stop = min(len(content.times_s) if last is None else last, first + MAX_BOX_FRAMES)
     timeline, end_s = content.timeline, content.video.duration_s
     return box_columns(timeline.persons, timeline.faces, content.times_s, end_s, first, stop)
 
 
 @router.get("/words")
-def words(video_id: str, store: Reader, shelf: Shelf) -> list[Utterance]:
+def words(video_id: str, store: Reader, shelf: Shelf, source: Source = "corrected") -> list[Utterance]:
     """What is said, in order of time."""
     return [
         Utterance(
@@ -155,86 +151,8 @@ def words(video_id: str, store: Reader, shelf: Shelf) -> list[Utterance]:
                 SpokenWord(text=word.text, start_s=word.start_s, end_s=word.end_s) for word in speech.words
             ],
         )
-        for speech in speech_of(shelf.contents.of(store, video_id).rows)
+        for speech in speech_of(shelf.contents.of(store, video_id, source).rows)
     ]
-
-
-@router.get("/thumbnail", response_class=FileResponse)
-def thumbnail(
-    video_id: str,
-    store: Reader,
-    shelf: Shelf,
-    t: Seconds | None = None,
-    width: Annotated[int, Query(ge=16, le=1920)] = 320,
-) -> FileResponse:
-    """The frame that is shown at `t` seconds as JPEG; without `t` one near the beginning."""
-    video = _with_pictures(video_of(store, video_id))
-    time_s = EARLY_SHARE * video.duration_s if t is None else t
-    return _picture(shelf, PictureOrder(video, _frame_time_s(video, time_s), width))
-
-
-@router.get("/portrait", response_class=FileResponse)
-def portrait(
-    video_id: str,
-    store: Reader,
-    shelf: Shelf,
-    frame: Annotated[int, Query(ge=0)],
-    box: Annotated[str, Query(pattern=r"^-?\d+(\.\d+)?(,-?\d+(\.\d+)?){3}$", max_length=80)],
-) -> FileResponse:
-    """A square around a box of a frame as JPEG; `box` is left,top,right,bottom in displayed pixels."""
-    video = _with_pictures(video_of(store, video_id))
-    if frame >= len(video.index):
-        raise UsageError(f"{video_id} has no frame {frame}: it has {len(video.index)}")
-    left, top, right, bottom = (float(side) for side in box.split(","))
-    corners = (max(left, 0.0), max(top, 0.0), min(right, video.width), min(bottom, video.height))
-    if corners[0] >= corners[2] or corners[1] >= corners[3]:
-        raise UsageError(f"the box {box} lies outside the picture, which is {video.width} x {video.height}")
-    return _picture(shelf, PictureOrder(video, video.time_s(int(video.index.pts[frame])), 0, corners))
-
-
-@router.head("/media", include_in_schema=False)
-@router.get("/media", response_class=FileResponse)
-def media(video_id: str, store: Reader) -> FileResponse:
-    """The video itself, whole or by byte ranges."""
-    video = video_of(store, video_id)
-    if is_url(video.path):
-        raise UsageError(f"{video_id} lies behind an address: it is shown by its preview")
-    check_unchanged(video)
-    return FileResponse(video.path, media_type=_content_type(video), headers=KEPT)
-
-
-@router.head("/preview", include_in_schema=False)
-@router.get("/preview", response_class=FileResponse)
-def preview(video_id: str, store: Reader, shelf: Shelf) -> FileResponse:
-    """The preview of a video, for browsers that cannot play it; whole or by byte ranges."""
-    path = shelf.previews.file(video_of(store, video_id))
-    if path is None:
-        raise NotFound(f"preview of {video_id}", "the server: POST .../preview makes one")
-    return FileResponse(path, media_type="video/mp4", headers=KEPT)
-
-
-@router.get("/preview/state")
-def preview_state(video_id: str, store: Reader, shelf: Shelf) -> Preview:
-    """How far the preview of a video is."""
-    video = video_of(store, video_id)
-    return Preview.of(shelf.previews.state(video), _address(video, "preview"))
-
-
-@router.post("/preview", status_code=202)
-def make_preview(video_id: str, store: Reader, shelf: Shelf) -> Preview:
-    """Have a preview made, unless it is there or on its way."""
-    video = _with_pictures(video_of(store, video_id))
-    return Preview.of(shelf.previews.make(video), _address(video, "preview"))
-
-
-def _address(video: Video, what: str) -> str:
-    """The address of a part of a video; another content has another one."""
-    return f"{PREFIX.format(video_id=video.video_id)}/{what}?v={video.fingerprint[:16]}"
-
-
-def _content_type(video: Video) -> str:
-    """What a browser is told a file is; it looks for itself, and only has to be told to try."""
-    return next((kind for name, kind in CONTENT_TYPES.items() if name in video.container), "video/mp4")
 
 
 def _first_s(content: VideoContent) -> float:
@@ -242,9 +160,21 @@ def _first_s(content: VideoContent) -> float:
     return min((row.timestamp_seconds for row in content.rows if row.timestamp_seconds), default=0.0)
 
 
-def _names(store: Reader, video_id: str) -> Mapping[str, str]:
+def _people(store: Reader, content: VideoContent) -> Mapping[str, NamedPerson]:
+    """The person of each label that is anybody's: a correction keeps the labels of what it was made of."""
+    people = EntityResolution(store).in_video(content.video.video_id)
+    if not _is_of_people(content):
+        return people
+    return {**people, **EntityResolution(store, "corrected").in_video(content.video.video_id)}
+
+
+def _is_of_people(content: VideoContent) -> bool:
+    return any(map(is_human, content.results.pipelines))
+
+
+def _names(store: Reader, content: VideoContent) -> Mapping[str, str]:
     """The names of those labels of a video that are somebody's with a name."""
-    people = EntityResolution(store).in_video(video_id).items()
+    people = _people(store, content).items()
     return {label: person.name for label, person in people if person.name}
 
 
@@ -258,20 +188,3 @@ def _lane_answer(lane: Lane, shown: Lane) -> LaneAnswer:
         count=len(lane.bars),
         bars=[LaneBar.of(bar) for bar in shown.bars],
     )
-
-
-def _with_pictures(video: Video) -> Video:
-    if not video.has_pictures:
-        raise UsageError(f"{video.video_id} is sound alone: it has no pictures")
-    return video
-
-
-def _frame_time_s(video: Video, time_s: float) -> float:
-    """The time of the frame that is shown at a time: times of one frame have one picture."""
-    times_s = times_of(video)
-    return float(times_s[frame_before(times_s, time_s)])
-
-
-def _picture(shelf: Shelf, order: PictureOrder) -> FileResponse:
-    path: Path = shelf.pictures.of(order)
-    return FileResponse(path, media_type="image/jpeg", headers=KEPT)

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from vaengine.reporting.run_states import RunState
+from vaengine.server.collection.distributions import DistributionFigures
 from vaengine.server.collection.failures import FailureGroup, failure_groups, retry_figures
 from vaengine.server.collection.overview import OverviewFigures, overview_of
 from vaengine.server.collection.quality import QualityFigures, quality_of
-from vaengine.server.context import Collection, Context
+from vaengine.server.context import Collection, Context, Reader
 from vaengine.server.error_answers import declared
 from vaengine.server.resources import Sample
 
@@ -74,6 +75,12 @@ def quality(collection: Collection) -> QualityFigures:
     return quality_of(collection.videos.values())
 
 
+@router.get("/quality/distributions", responses=declared(401, 404, 503))
+def distributions(context: Context, store: Reader, collection: Collection) -> DistributionFigures:
+    """How sure the models were, and how many tracks a person has; ask again while `counted` < `results`."""
+    return context.distributions.figures(store, collection.videos.values())
+
+
 @router.get("/errors", responses=declared(401, 404, 503))
 def errors(collection: Collection) -> Failures:
     """Failures by cause; the log of a video has tracebacks, its actions retry and release."""
@@ -89,7 +96,7 @@ def errors(collection: Collection) -> Failures:
 def resources(
     context: Context, hours: Annotated[float, Query(gt=0, le=9000, allow_inf_nan=False)] = 1.0
 ) -> list[Sample]:
-    """The load of the server's machine over the last hours, the oldest first."""
+    """The load of the server's machine, and of other nodes where Ray serves, the oldest first."""
     return context.resources.samples(int(time.time() - hours * 3600))
 
 

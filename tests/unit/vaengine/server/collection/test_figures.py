@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from vaengine.server.collection.entry import PipelineState, VideoEntry, shown_text
+from tests.support.stores.entries import NOON, video_entry
+from vaengine.server.collection.entry import VideoEntry, shown_text
 from vaengine.server.collection.failures import cause_of, failure_groups, retry_figures
 from vaengine.server.collection.index import Snapshot
 from vaengine.server.collection.overview import history_of, overview_of
 from vaengine.server.collection.quality import quality_of
 
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-
-def _video(name: str = "a", annotations: int = 60, duration_s: float = 60.0, **changes: Any) -> VideoEntry:
-    end = changes.pop("end", NOON)
-    state = PipelineState(
-        *("completed", changes.pop("config_hash", "c1"), "job", annotations, 30.0),
-        *(end - timedelta(seconds=120), end, None, None, None, "fast", "yolo11n.pt"),
-    )
-    facts = (f"/clips/{name}.mp4", f"{name}.mp4", duration_s, 640, 360, 1000, "h264", "completed")
-    entry = VideoEntry(
-        *(name, *facts, {"person_tracking": state}, annotations, "job", "batch"),
-        *(end - timedelta(seconds=130), end - timedelta(seconds=120), end, 0, None, None),
-    )
-    return replace(entry, **changes)
-
 
 def _failed(name: str, message: str, kind: str = "video", **changes: Any) -> VideoEntry:
-    video = _video(name, **changes)
+    video = video_entry(name, **changes)
     state = replace(
         video.pipelines["person_tracking"], status="failed", error_message=message, failure_kind=kind
     )
@@ -40,7 +25,7 @@ def _failed(name: str, message: str, kind: str = "video", **changes: Any) -> Vid
 
 
 def test_the_overview_has_hours_by_state_and_the_pace_of_each_pipeline() -> None:
-    videos = [_video("a"), _video("b", duration_s=3540.0), _failed("c", "x", duration_s=None)]
+    videos = [video_entry("a"), video_entry("b", duration_s=3540.0), _failed("c", "x", duration_s=None)]
     figures = overview_of(Snapshot({video.video_id: video for video in videos}, (), 0, 3), NOON)
     assert (figures.states["completed"].videos, figures.states["completed"].hours) == (2, 1.0)
     assert figures.states["failed"].unknown == 1
@@ -50,7 +35,7 @@ def test_the_overview_has_hours_by_state_and_the_pace_of_each_pipeline() -> None
 
 
 def test_the_history_has_at_most_sixty_points_that_add_up() -> None:
-    videos = [_video(f"v{number}", end=NOON - timedelta(minutes=7 * number)) for number in range(500)]
+    videos = [video_entry(f"v{number}", end=NOON - timedelta(minutes=7 * number)) for number in range(500)]
     bucket_s, points = history_of(videos, NOON)
     assert len(points) <= 61
     assert bucket_s == 3600.0
@@ -60,17 +45,17 @@ def test_the_history_has_at_most_sixty_points_that_add_up() -> None:
 
 
 def test_a_result_far_from_the_others_of_its_configuration_stands_out() -> None:
-    usual = [_video(f"v{number}", 58 + number % 5) for number in range(20)]
-    odd, other_model = _video("odd", 600), _video("other", 600, config_hash="c2")
-    figures = quality_of([*usual, odd, other_model, _video("none", 0)])
+    usual = [video_entry(f"v{number}", 58 + number % 5) for number in range(20)]
+    odd, other_model = video_entry("odd", 600), video_entry("other", 600, config_hash="c2")
+    figures = quality_of([*usual, odd, other_model, video_entry("none", 0)])
     assert {one.video_id for one in figures.outliers} == {"odd", "none"}
     assert figures.empty == (("none", "person_tracking"),)
     assert [rate.results for rate in figures.rates] == [22, 1]
 
 
 def test_two_configurations_are_compared_the_older_first() -> None:
-    old = [_video(f"o{number}", 50, end=NOON - timedelta(days=9)) for number in range(3)]
-    new = [_video(f"n{number}", 40, config_hash="c0") for number in range(3)]
+    old = [video_entry(f"o{number}", 50, end=NOON - timedelta(days=9)) for number in range(3)]
+    new = [video_entry(f"n{number}", 40, config_hash="c0") for number in range(3)]
     [drift] = quality_of([*new, *old]).drift
     assert (drift.before, drift.after, drift.before_median, drift.after_median) == ("c1", "c0", 50.0, 40.0)
     assert drift.change == pytest.approx(-0.2)
@@ -97,14 +82,14 @@ def test_a_file_that_cannot_be_read_failed_when_it_was_registered() -> None:
 
 
 def test_the_success_of_retries_counts_those_that_ended() -> None:
-    videos = [_video("a", retry_count=1), _failed("b", "x", retry_count=2), _video("c")]
+    videos = [video_entry("a", retry_count=1), _failed("b", "x", retry_count=2), video_entry("c")]
     figures = retry_figures(videos)
     assert (figures.retried, figures.success_rate) == (2, 0.5)
     assert retry_figures([]).success_rate is None
 
 
 def test_an_empty_message_and_name_are_no_fault() -> None:
-    assert cause_of("", replace(_video(), path="", name="", video_id="")) == ""
+    assert cause_of("", replace(video_entry(), path="", name="", video_id="")) == ""
 
 
 def test_bytes_that_are_no_text_can_be_shown() -> None:

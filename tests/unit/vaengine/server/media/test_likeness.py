@@ -6,12 +6,14 @@ import io
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+import vaengine
 from actors.stores import open_store
 from schemas.annotations.annotation import annotation_id
 from schemas.inference.detections import Detections
@@ -21,7 +23,7 @@ from schemas.storage.backend import Embeddings, Identity, Outcome
 from schemas.work.job import JobStatus
 from tests.support.stores.fake_rows import Rows
 from tests.support.stores.fake_videos import RUN, Clip
-from tests.support.stores.served import client_of, settings_of
+from tests.support.stores.served import TOKEN, client_of, settings_of
 from vaengine.api.questions import face_reference, similarity
 
 CLIPS = (Clip("/clips/garden ü.mp4", "a"), Clip("/clips/talk.mp4", "b"))
@@ -137,6 +139,15 @@ def test_a_picture_finds_the_people_who_are_most_like_its_face(client: TestClien
         (CLIPS[0].video_id, 1.0),
         (CLIPS[1].video_id, 0.8),
     ]
+
+
+@pytest.mark.usefixtures("_models")
+def test_the_python_client_sends_a_picture(client: TestClient, tmp_path: Path) -> None:
+    path = tmp_path / "ällike.png"
+    path.write_bytes(_picture(100, "PNG"))
+    with vaengine.Client("http://127.0.0.1", token=TOKEN, transport=client._transport) as server:
+        [best] = server.similar_to_picture(path, count=1)
+    assert (best["video_id"], round(best["score"], 3)) == (CLIPS[0].video_id, 1.0)
 
 
 @pytest.mark.usefixtures("_models")

@@ -36,6 +36,12 @@ export const face = (portrait, name) => html`
 export const meter = (parts) => html`<div class="meter" role="img" aria-label=${parts.map((part) => `${part.name} ${Math.round(part.share * 100)} %`).join(", ")}>
   ${parts.map((part) => html`<i class=${part.kind ?? ""} .style=${`--share:${(100 * part.share).toFixed(2)}%`}></i>`)}</div>`;
 
+// Bars of counts side by side; `tell` says what the bar of a count is about.
+export const histogram = (counts, { label, tell }) => {
+  const most = Math.max(...counts, 1);
+  return html`<div class="histogram" role="img" aria-label=${label}>${counts.map((number, i) => html`<i title=${tell(number, i)} .style=${`--share:${number ? Math.max(2, 100 * number / most).toFixed(2) : 0}%`}></i>`)}</div>`;
+};
+
 export const tile = (name, value, unit = "", note = "") => html`
   <div class="tile"><dt>${name}</dt><dd>${value}${unit ? html` <small>${unit}</small>` : nothing}</dd><p>${note}</p></div>`;
 

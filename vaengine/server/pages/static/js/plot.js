@@ -24,6 +24,7 @@ export function plot(host, { series, data, format = String, isTime = true, signa
   const watcher = new ResizeObserver(() => chart.setSize({ width: Math.max(80, host.clientWidth), height: HEIGHT }));
   watcher.observe(host);
   addEventListener("themechange", make, { signal });
-  signal.addEventListener("abort", () => { watcher.disconnect(); chart.destroy(); });
-  return { update(next) { numbers = next; chart.setData(next); } };
+  const end = () => { watcher.disconnect(); removeEventListener("themechange", make); chart.destroy(); };
+  signal.addEventListener("abort", end);
+  return { end, update(next) { numbers = next; chart.setData(next); } };
 }

@@ -16,6 +16,8 @@ const CURVES = [
   { name: "Store", of: (one) => one.store_bytes, format: bytesText, colour: "--plot-4" },
 ];
 
+const COLOURS = ["--plot-1", "--plot-2", "--plot-3", "--plot-4"];
+
 export async function mount(host, context) {
   const page = new Resources(host, context);
   page.update();
@@ -35,20 +37,37 @@ class Resources extends View {
 
   get curves() { return CURVES.filter((one) => this.samples?.some((sample) => one.of(sample) !== null)); }
 
+  get nodes() { return [...new Set((this.samples ?? []).map((sample) => sample.node))].sort(); }
+
+  // A curve for each node; another set of nodes gets another chart.
   draw() {
+    const nodes = this.nodes, times = [...new Set((this.samples ?? []).map((sample) => sample.at))];
     for (const one of this.curves) {
-      const host = this.host.querySelector(`[data-curve="${one.name}"]`), data = [this.samples.map((sample) => sample.at), this.samples.map(one.of)];
-      if (this.charts.has(one.name)) this.charts.get(one.name).update(data);
-      else if (host) this.charts.set(one.name, plot(host, { series: [{ name: one.name, colour: one.colour, fill: true }], data, format: one.format, top: one.top ?? 0, signal: this.signal }));
+      const host = this.host.querySelector(`[data-curve="${one.name}"]`), known = this.charts.get(one.name);
+      const data = [times, ...nodes.map((node) => this.values(node, times, one))];
+      if (known?.nodes === nodes.join()) { known.chart.update(data); continue; }
+      known?.chart.end();
+      const series = nodes.map((name, i) => ({ name, colour: nodes.length > 1 ? COLOURS[i % COLOURS.length] : one.colour, fill: nodes.length === 1 }));
+      if (host) this.charts.set(one.name, { nodes: nodes.join(), chart: plot(host, { series, data, format: one.format, top: one.top ?? 0, signal: this.signal }) });
     }
+  }
+
+  values(node, times, curve) {
+    const of = new Map(this.samples.filter((sample) => sample.node === node).map((sample) => [sample.at, curve.of(sample)]));
+    return times.map((at) => of.get(at) ?? null);
   }
 
   view() {
     const { samples } = this, newest = new Map((samples ?? []).map((sample) => [sample.node, sample]));
     return html`${pageHead("Resources", newest.size ? [...newest.keys()].join(", ") : "", html`<div class="segments" role="group" aria-label="Time shown">${SPANS.map(([hours, name]) => html`<button aria-pressed=${this.hours === hours ? "true" : "false"} @click=${() => { this.update({ hours }); this.reload(); }}>${name}</button>`)}</div>`)}
       ${samples === null ? loading : samples.length ? html`<div class="stack"><div class="grid">${[...newest.values()].map((sample) => this.node(sample))}</div>
-        <div class="grid">${this.curves.map((one) => html`<section class="card"><h2>${one.name}</h2><div class="plot" data-curve=${one.name} role="img" aria-label=${`${one.name} over time, now ${one.format(one.of(samples.at(-1)))}`}></div></section>`)}</div></div>`
+        ${this.legend()}<div class="grid">${this.curves.map((one) => html`<section class="card"><h2>${one.name}</h2><div class="plot" data-curve=${one.name} role="img" aria-label=${`${one.name} over time, now ${one.format(one.of(samples.at(-1)))}`}></div></section>`)}</div></div>`
         : html`<div class="card">${empty("chart", "Nothing was measured yet", "The server looks every ten seconds.")}</div>`}`;
+  }
+
+  legend() {
+    const { nodes } = this;
+    return nodes.length < 2 ? nothing : html`<p class="legend">${nodes.map((node, i) => html`<span><i class="dot colour" .style=${`--colour:var(${COLOURS[i % COLOURS.length]})`}></i>${node}</span>`)}</p>`;
   }
 
   node(sample) {

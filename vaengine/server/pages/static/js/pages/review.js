@@ -1,7 +1,7 @@
 // The review page: a video with its results in step, and its timeline.
 import { html, render, nothing } from "/static/vendor/lit-html.js";
 import { icon } from "/static/js/icons.js";
-import { bytes, get, videoPath } from "/static/js/api.js";
+import { address, bytes, get, videoPath } from "/static/js/api.js";
 import { attempt, notify } from "/static/js/notices.js";
 import { alertOf, loading, stateBadge } from "/static/js/parts.js";
 import { clock, counted, duration, inkOn, pipelineName, secondsOf, shortName } from "/static/js/format.js";
@@ -15,6 +15,7 @@ import { cuesOf, saidAt } from "/static/js/review/subtitles.js";
 import { Lanes } from "/static/js/review/lanes.js";
 import { KEYS, actionOf, keyNames } from "/static/js/review/keys.js";
 import * as edits from "/static/js/review/edits.js";
+import { Corrections } from "/static/js/review/corrections.js";
 
 const SWITCHES = [["boxes", "Boxes"], ["poses", "Poses"], ["faces", "Faces"], ["names", "Names"], ["subtitles", "Subtitles"]];
 const RATES = [0.25, 0.5, 1, 1.5, 2, 4];
@@ -35,7 +36,8 @@ export async function mount(host, { id, query, signal }) {
 }
 
 class Review {
-  state = { note: "", selected: null, lane: null, tab: "transcript", isReady: false };
+  made = []; // what was edited since the page was opened, of which the last is undone first
+  state = { note: "", selected: null, loose: null, source: "corrected", corrections: null, lane: null, tab: "transcript", isReady: false };
 
   constructor(host, facts, packed, utterances, signal) {
     Object.assign(this, { host, facts, utterances, signal });
@@ -53,6 +55,7 @@ class Review {
     this.boxes = new BoxPages(this.id, this.clock, { signal: this.signal, onPage: () => this.drawFrame() });
     const startS = Math.min(0, ...this.utterances.map((one) => one.start_s));
     this.lanes = new Lanes(find(".timeline-body"), this.id, { durationS: this.facts.duration_s, startS, signal: this.signal });
+    this.corrections = new Corrections(this);
     this.listen();
     globalThis.review = this; // for tests, and for the curious
     await attempt(() => this.lanes.fetch());
@@ -93,10 +96,30 @@ class Review {
     this.render();
   }
 
+  // The results have changed: everything of them is read again.
+  async reread() {
+    this.boxes.forget();
+    this.state.corrections = null;
+    await this.refresh();
+  }
+
+  async showSource(source) {
+    this.state.source = this.boxes.source = this.lanes.source = source;
+    await this.reread();
+  }
+
+  // Takes the last edit back, of boxes or of who is who.
+  async undo() {
+    if (this.made.at(-1) === "box") { await this.corrections.undo(); return; }
+    this.made.pop();
+    await edits.undo(this);
+  }
+
   // Names have changed: everything with names in it is read again.
   async refresh() {
     await attempt(async () => {
-      this.facts.people = (await get(videoPath(this.id, "/review"), { signal: this.signal })).people;
+      const { people, revision, is_corrected, pipelines, provenance } = await get(address(videoPath(this.id, "/review"), { source: this.state.source }), { signal: this.signal });
+      Object.assign(this.facts, { people, revision, is_corrected, pipelines, provenance });
       await this.lanes.fetch();
       this.drawFrame();
       this.render();
@@ -112,10 +135,11 @@ class Review {
   nameOfLabel(label) { return this.facts.people[label]?.name ?? shortName(label); }
 
   drawFrame() {
-    const { player, overlay } = this;
+    const { player, overlay, corrections } = this;
+    if (corrections?.draft && corrections.draft.shownIn !== player.frame) corrections.cancel();
     const timeS = player.timeS ?? 0;
     const sightings = this.boxes.at(player.frame);
-    overlay.selected = this.state.selected;
+    Object.assign(overlay, { selected: this.state.selected, loose: this.state.loose });
     overlay.draw(sightings, saidAt(this.cues, timeS));
     this.drawnFrame = sightings ? player.frame : null;
     this.lanes.follow(timeS, player.isPlaying);
@@ -165,7 +189,8 @@ class Review {
       loop: () => this.loopHere(),
       ...Object.fromEntries(SWITCHES.map(([name]) => [name, () => this.toggleShown(name)])),
       hide: () => this.hide(this.state.selected ?? this.state.lane?.key),
-      name: () => edits.name(this), merge: () => edits.merge(this), split: () => edits.split(this), undo: () => edits.undo(this),
+      name: () => edits.name(this), merge: () => edits.merge(this), split: () => edits.split(this), undo: () => this.undo(),
+      redraw: () => this.corrections.redraw(), remove: () => this.corrections.remove(),
       deselect: () => this.select(null), help: () => this.help(),
     };
   }
@@ -182,7 +207,7 @@ class Review {
 
   chooseLane(lane) {
     this.state.lane = lane;
-    if (lane && isPerson(lane.kind)) this.state.selected = lane.key;
+    if (lane && isPerson(lane.kind)) Object.assign(this.state, { selected: lane.key, loose: null });
     this.drawFrame();
     this.render();
     this.host.querySelector(".lane-titles [aria-pressed=true]")?.scrollIntoView({ block: "nearest" });
@@ -225,8 +250,9 @@ class Review {
     this.render();
   }
 
-  select(label) {
-    this.state.selected = label;
+  select(label, loose = null) {
+    Object.assign(this.state, { selected: label, loose });
+    if (loose) this.state.tab = "people";
     if (label) {
       this.state.tab = "people";
       this.state.lane = this.lanes.shown.find((lane) => lane.key === label) ?? this.state.lane;
@@ -257,6 +283,7 @@ class Review {
 
   render() {
     if (this.signal.aborted) return;
+    if (this.state.tab === "details" && this.state.corrections === null) this.corrections.read();
     render(this.view(), this.host);
   }
 
@@ -279,6 +306,7 @@ class Review {
             <canvas class="overlay" aria-hidden="true"></canvas>
             ${this.state.note ? html`<p class="stage-note" role="status">${this.state.note}</p>` : nothing}
           </div>
+          ${this.corrections?.bar() ?? nothing}
           ${this.controls()}
           ${this.timeline()}
         </div>
@@ -358,14 +386,15 @@ class Review {
 
   people() {
     const lanes = (this.lanes?.lanes ?? []).filter((lane) => isPerson(lane.kind) && lane.key !== lane.kind);
-    if (!lanes.length) return html`<p class="soft pad">Nobody was found in this video.</p>`;
-    return html`${this.state.selected ? this.chosen() : html`<p class="soft pad small">Click on a box or a name to choose somebody.</p>`}
+    if (!lanes.length && !this.state.loose) return html`<p class="soft pad">Nobody was found in this video.</p>`;
+    return html`${this.state.selected || this.state.loose ? this.chosen() : html`<p class="soft pad small">Click on a box or a name to choose somebody.</p>`}
       <ul class="people-list">${lanes.map((lane) => html`<li><button class="line" aria-pressed=${lane.key === this.state.selected ? "true" : "false"} @click=${() => this.select(lane.key)}>
         <i class="dot colour" .style=${`--colour:${lane.colour}`}></i><span class="cut">${this.facts.people[lane.key]?.name ?? lane.title}</span>
         <span class="soft tiny">${lane.kind} · ${duration(lane.bars.reduce((sum, bar) => sum + bar.end_s - bar.start_s, 0))}</span></button></li>`)}</ul>`;
   }
 
   chosen() {
+    if (this.state.loose) return html`<div class="chosen"><p><b>A ${this.state.loose.kind} of nobody</b></p>${this.corrections.buttons()}</div>`;
     const label = this.state.selected, person = this.facts.people[label], colour = this.colours.get(label) ?? "#a8a8a8";
     return html`<div class="chosen">
       <p><span class="chip" .style=${`background:${colour};color:${inkOn(colour)}`}>${shortName(label)}</span> <b>${person?.name ?? "no name"}</b></p>
@@ -373,8 +402,7 @@ class Review {
         <button @click=${() => edits.name(this)}>Name</button>
         <button @click=${() => edits.merge(this)}>Merge</button>
         <button ?disabled=${!person} @click=${() => edits.split(this)}>Split</button>
-        <button class="plain" @click=${() => edits.undo(this)}>${icon("undo")}Undo</button>
-      </div></div>`;
+      </div>${this.corrections.buttons(/^(person|face)_/.test(label))}</div>`;
   }
 
   details() {
@@ -385,13 +413,15 @@ class Review {
       <dt>Frames</dt><dd>${facts.frame_count}${facts.rotation ? `, turned by ${facts.rotation}°` : ""}</dd>
       ${facts.pipelines.map((one) => html`<dt>${pipelineName(one.pipeline)}</dt><dd>${stateBadge(one.status)} ${one.annotations === null ? "" : counted(one.annotations, "annotation")}
         ${one.warning || one.error ? html`<p class="small soft wrap">${one.error ?? one.warning}</p>` : nothing}</dd>`)}
-      <dt>Made by</dt><dd class="small wrap">${facts.provenance}</dd></dl>`;
+      <dt>Made by</dt><dd class="small wrap">${facts.provenance}</dd></dl>
+      ${this.corrections?.list() ?? nothing}`;
   }
 
   pick(event) {
     const one = this.overlay.hit(event.clientX, event.clientY);
     if (one?.label) this.select(one.label);
-    else if (this.state.selected) this.select(null);
+    else if (one) this.select(null, one);
+    else if (this.state.selected || this.state.loose) this.select(null);
     else this.player.toggle();
   }
 }

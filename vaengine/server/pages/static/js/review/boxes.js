@@ -3,9 +3,12 @@ import { address, get, videoPath } from "/static/js/api.js";
 
 const PAGE = 1500; // frames
 const MAX_PAGES = 12;
+const SAME_TIME_S = 1e-6; // two ways to compute one time differ by less
 
 export class BoxPages {
   #pages = new Map(); // by number; a page is null until it is here
+
+  source = "corrected"; // whose boxes
 
   constructor(id, clock, { signal, onPage }) {
     this.id = id;
@@ -22,7 +25,8 @@ export class BoxPages {
     return page && seen(page, frame, this.clock.timesS[frame]);
   }
 
-  forget() { this.#pages.clear(); }
+  // Reads everything again; what is on its way goes into pages that nobody looks at any more.
+  forget() { this.#pages = new Map(); }
 
   #page(number) {
     if (this.#pages.has(number)) return this.#pages.get(number);
@@ -32,15 +36,15 @@ export class BoxPages {
   }
 
   async #fetch(number) {
-    const query = { first: number * PAGE, last: (number + 1) * PAGE };
+    const pages = this.#pages, query = { first: number * PAGE, last: (number + 1) * PAGE, source: this.source };
     try {
-      this.#pages.set(number, await get(address(videoPath(this.id, "/boxes"), { ...query, first: String(query.first) }), { signal: this.signal }));
+      pages.set(number, await get(address(videoPath(this.id, "/boxes"), { ...query, first: String(query.first) }), { signal: this.signal }));
     } catch (error) {
-      this.#pages.delete(number);
+      pages.delete(number);
       if (error.name !== "AbortError") throw error;
       return;
     }
-    if (this.#pages.size > MAX_PAGES) this.#pages.delete(this.#pages.keys().next().value);
+    if (pages.size > MAX_PAGES) pages.delete(pages.keys().next().value);
     this.onPage();
   }
 }
@@ -51,7 +55,7 @@ export function seen(page, frame, timeS) {
   for (let i = 0; i < page.frame.length; i += 1) {
     if (page.frame[i] > frame) continue;
     const next = page.next[i];
-    const isShown = page.frame[i] === frame || (next >= 0 ? frame < page.frame[next] : timeS < page.until_s[i]);
+    const isShown = page.frame[i] === frame || (next >= 0 ? frame < page.frame[next] : timeS < page.until_s[i] - SAME_TIME_S);
     if (isShown) found.push(sighting(page, i, next, frame, timeS));
   }
   return found;
@@ -62,7 +66,7 @@ function sighting(page, i, next, frame, timeS) {
   const share = isDetected || next < 0 ? 0 : Math.min(1, (timeS - page.time_s[i]) / (page.time_s[next] - page.time_s[i]));
   const label = page.labels[page.label[i]] ?? null;
   return {
-    label, isDetected, kind: page.kind[i] ? "face" : "person", linked: page.labels[page.linked[i]] ?? null,
+    label, isDetected, stored: page.frame[i], kind: page.kind[i] ? "face" : "person", linked: page.labels[page.linked[i]] ?? null,
     confidence: page.confidence[i], box: between(page.box[i], next < 0 ? null : page.box[next], share),
     points: between(page.points[i], next < 0 ? null : page.points[next], share),
   };

@@ -39,7 +39,8 @@ export const undo = (review) => edited(review, () => people.undoEdit(), false);
 async function edited(review, work, canUndo = true) {
   const done = await attempt(work);
   if (!done) return;
-  notify(done.text, canUndo ? { action: { name: "Undo", run: () => undo(review) } } : {});
+  if (canUndo) review.made.push("person");
+  notify(done.text, canUndo ? { action: { name: "Undo", run: () => review.undo() } } : {});
   await review.refresh();
 }
 

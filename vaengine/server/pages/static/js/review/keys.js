@@ -22,7 +22,9 @@ export const KEYS = [
   ] },
   { group: "Edit", keys: [
     ["r", "name the chosen person", "name"], ["m", "merge with another person", "merge"],
-    ["x", "take away from this person", "split"], ["u", "undo the last edit", "undo"],
+    ["x", "take away from this person", "split"],
+    ["d", "draw the box anew", "redraw"], ["Delete", "delete boxes", "remove"],
+    ["u", "undo the last edit", "undo"],
     ["Escape", "choose nobody", "deselect"], ["?", "all keys", "help"],
   ] },
 ];
@@ -39,5 +41,5 @@ export function actionOf(event) {
   return BOUND.get(withShift) ?? null;
 }
 
-const SHOWN = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", PageUp: "Page ↑", PageDown: "Page ↓", Escape: "Esc" };
+const SHOWN = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", PageUp: "Page ↑", PageDown: "Page ↓", Escape: "Esc", Delete: "Del" };
 export const keyNames = (key) => (key === "+" ? ["+"] : key.split("+").map((part) => SHOWN[part] ?? part));

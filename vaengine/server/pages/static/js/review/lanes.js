@@ -10,6 +10,7 @@ const MIN_SPAN_S = 0.5;
 export class Lanes extends EventTarget {
   lanes = [];
   showsMinor = false;
+  source = "corrected"; // whose results
 
   constructor(host, id, { durationS, startS = 0, signal }) {
     super();
@@ -32,7 +33,7 @@ export class Lanes extends EventTarget {
 
   async fetch() {
     const px = Math.max(1, Math.round(this.width * devicePixelRatio));
-    const query = { from: this.from.toFixed(4), to: this.to.toFixed(4), px };
+    const query = { from: this.from.toFixed(4), to: this.to.toFixed(4), px, source: this.source };
     this.lanes = await get(address(videoPath(this.id, "/lanes"), query), { signal: this.signal });
     this.dispatchEvent(new Event("lanes"));
     this.draw();
@@ -42,7 +43,7 @@ export class Lanes extends EventTarget {
   async neighbour(lane, timeS, direction) {
     const [from, to] = direction > 0 ? [timeS, this.durationS] : [Math.min(this.startS, 0), timeS];
     if (from >= to) return null;
-    const query = { from: from.toFixed(4), to: to.toFixed(4), px: 16384, kind: lane.kind, key: lane.key };
+    const query = { from: from.toFixed(4), to: to.toFixed(4), px: 16384, kind: lane.kind, key: lane.key, source: this.source };
     const [own] = await get(address(videoPath(this.id, "/lanes"), query), { signal: this.signal });
     const starts = (own?.bars ?? []).map((bar) => bar.start_s);
     const found = direction > 0 ? starts.filter((start) => start > timeS + 1e-4) : starts.filter((start) => start < timeS - 1e-4);

@@ -8,6 +8,8 @@ export class Overlay {
   shows = { boxes: true, poses: true, faces: true, names: true, subtitles: true };
   hidden = new Set(); // labels
   selected = null;
+  loose = null; // the chosen box of nobody
+  draft = null; // a box that is drawn: left, top, width, height
 
   constructor(canvas, facts, { colourOf, nameOf }) {
     Object.assign(this, { canvas, facts, colourOf, nameOf });
@@ -31,12 +33,20 @@ export class Overlay {
     if (this.shows.poses) for (const one of this.drawn) this.#pose(one);
     if (this.shows.names) for (const one of this.drawn) this.#name(one);
     if (this.shows.subtitles) this.#subtitles(subtitles);
+    if (this.draft) this.#draft(this.draft);
   }
+
+  // A place of the page in displayed pixels of the video, and how many CSS pixels one of those has.
+  pointAt(clientX, clientY) {
+    const frame = this.canvas.getBoundingClientRect(), { ratio, scale, x, y } = this.at ?? this.place;
+    return [((clientX - frame.left) * ratio - x) / scale, ((clientY - frame.top) * ratio - y) / scale];
+  }
+
+  get cssScale() { return this.place.scale / this.place.ratio; }
 
   // The sighting under a place of the page, the smallest first.
   hit(clientX, clientY) {
-    const frame = this.canvas.getBoundingClientRect(), { ratio, scale, x, y } = this.at ?? this.place;
-    const [px, py] = [((clientX - frame.left) * ratio - x) / scale, ((clientY - frame.top) * ratio - y) / scale];
+    const [px, py] = this.pointAt(clientX, clientY);
     return (this.drawn ?? []).filter(({ box: [left, top, width, height] }) => px >= left && py >= top && px < left + width && py < top + height)
       .sort((a, b) => a.box[2] * a.box[3] - b.box[2] * b.box[3])[0] ?? null;
   }
@@ -51,7 +61,7 @@ export class Overlay {
   #box(one) {
     const { pen } = this, line = (one.kind === "face" || !one.label ? 1.25 : 2) * this.at.ratio;
     const [left, top, width, height] = this.#scaled(one.box);
-    const isSelected = one.label && one.label === this.selected;
+    const isSelected = one.label ? one.label === this.selected : this.loose && one.box.every((side, i) => side === this.loose.box[i]);
     pen.lineJoin = "round";
     pen.strokeStyle = "rgb(0 0 0 / 55%)"; // a rim, for bright pictures
     pen.lineWidth = line + 2 * this.at.ratio;
@@ -60,6 +70,23 @@ export class Overlay {
     pen.lineWidth = isSelected ? 2 * line : line;
     pen.strokeRect(left, top, width, height);
     if (isSelected) { pen.fillStyle = `${this.#colour(one)}33`; pen.fillRect(left, top, width, height); }
+  }
+
+  #draft(box) {
+    const { pen } = this, { ratio } = this.at, [left, top, width, height] = this.#scaled(box);
+    for (const [colour, line, dash] of [["rgb(0 0 0 / 70%)", 4, []], ["#fff", 2, [6, 4]]]) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = line * ratio;
+      pen.setLineDash(dash.map((length) => length * ratio));
+      pen.strokeRect(left, top, width, height);
+    }
+    pen.setLineDash([]);
+    for (const [x, y] of [[left, top], [left + width, top], [left, top + height], [left + width, top + height]]) {
+      pen.fillStyle = "rgb(0 0 0 / 70%)";
+      pen.fillRect(x - 5 * ratio, y - 5 * ratio, 10 * ratio, 10 * ratio);
+      pen.fillStyle = "#fff";
+      pen.fillRect(x - 4 * ratio, y - 4 * ratio, 8 * ratio, 8 * ratio);
+    }
   }
 
   #scaled([left, top, width, height]) {

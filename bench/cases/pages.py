@@ -1,0 +1,122 @@
+"""Benchmark of the pages: Review on a long video, and Videos over a large collection, in Chromium."""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from bench.fixtures.long_review import make_long_review
+from bench.fixtures.served_collection import make_collection
+from bench.harness.report import table
+from bench.page_pictures import READY, TOKEN, WAIT_MS, browser
+
+TITLE = "The pages"
+VIDEO_S: Final = 3 * 3600
+VIDEOS: Final = 10_000
+QUICK_VIDEO_S: Final = 600
+QUICK_VIDEOS: Final = 300
+SEEKS: Final = 20
+SEED: Final = 7
+
+
+def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
+    """Seconds until each page shows what it is for, the first time and again, and those of seeks."""
+    video_s, videos = (QUICK_VIDEO_S, QUICK_VIDEOS) if quick else (VIDEO_S, VIDEOS)
+    with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name, browser() as launched:
+        long, many = Path(name, "long"), Path(name, "many")
+        for folder in (long, many):
+            folder.mkdir()
+        video = make_long_review(long, video_s)
+        make_collection(f"sqlite:///{many}/batch_processing.db", videos)
+        with _served(long) as address:
+            path = f"{address}/videos/{video.video_id}"
+            review = [_seconds_until(launched, path, READY) for _ in range(rounds)]
+            seeks, wrong = _seeks(launched, path, len(video.index))
+        with _served(many) as address:
+            rows = "() => document.querySelectorAll('tbody tr').length >= 100"
+            listed = [_seconds_until(launched, f"{address}/videos", rows) for _ in range(rounds)]
+    return {
+        "video_s": video_s,
+        "frames": len(video.index),
+        "videos": videos,
+        "review_s": {"first": review[0], "again": statistics.median(review[1:] or review)},
+        "seek_s": {"median": statistics.median(seeks), "max": max(seeks), "wrong": wrong},
+        "videos_s": {"first": listed[0], "again": statistics.median(listed[1:] or listed)},
+    }
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    """The address of a server over a results folder, started anew: nothing is in its memory."""
+    environment = {**os.environ, "VAENGINE_TOKEN": TOKEN, "XDG_CACHE_HOME": str(folder / "cache")}
+    command = [sys.executable, "-m", "vaengine", "serve", "--out", str(folder), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().partition("/?")[0]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def _opened(launched: Any, address: str) -> Iterator[Any]:
+    """A page of a browser that has nothing of the server yet."""
+    context = launched.new_context(viewport={"width": 1280, "height": 860})
+    context.add_cookies([{"name": "vaengine_token", "value": TOKEN, "url": address}])
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    try:
+        yield page
+    finally:
+        context.close()
+
+
+def _seconds_until(launched: Any, address: str, ready: str) -> float:
+    with _opened(launched, address) as page:
+        began = time.perf_counter()
+        page.goto(address, wait_until="domcontentloaded")
+        page.wait_for_function(ready)
+        return time.perf_counter() - began
+
+
+def _seeks(launched: Any, address: str, frames: int) -> tuple[list[float], int]:
+    """Seconds of seeks to anywhere, and how many showed another frame."""
+    chosen, seconds, wrong = random.Random(SEED), [], 0
+    with _opened(launched, address) as page:
+        page.goto(address, wait_until="domcontentloaded")
+        page.wait_for_function(READY)
+        for _ in range(SEEKS):
+            began = time.perf_counter()
+            is_right = page.evaluate("frame => review.player.seek(frame)", chosen.randrange(frames))
+            seconds.append(time.perf_counter() - began)
+            wrong += is_right is not True
+    return seconds, wrong
+
+
+def described(measured: Mapping[str, Any]) -> str:
+    """The case's table."""
+    review, listed, seek = measured["review_s"], measured["videos_s"], measured["seek_s"]
+    rows = [
+        ["Review until a frame has its boxes", f"{review['first']:.1f} s", f"{review['again']:.1f} s"],
+        ["Videos until its first 100 rows", f"{listed['first']:.1f} s", f"{listed['again']:.1f} s"],
+    ]
+    return "\n\n".join(
+        [
+            f"Review of a video of {measured['video_s'] / 3600:g} h with {measured['frames']:,} frames, and "
+            f"Videos over {measured['videos']:,} videos, in Chromium with nothing in its cache. The first "
+            "time the server has just been started.",
+            table(["", "first", "again"], rows),
+            f"A seek to anywhere: {seek['median'] * 1e3:.0f} ms, at most {seek['max'] * 1e3:.0f} ms; "
+            f"{seek['wrong']} of {SEEKS} showed another frame.",
+        ]
+    )
