@@ -45,6 +45,7 @@ _HOMES = {
     "compare": "vaengine.api.comparison",
     "import_annotations": "vaengine.api.importing",
     "export": "vaengine.api.export",
+    "build_dataset": "vaengine.api.training",
     "find": "vaengine.queries.language.builder",
 }
 
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from vaengine.api.progress_tracker import ProgressTracker as ProgressTracker
     from vaengine.api.questions.query import query as query
     from vaengine.api.submission.client import Client as Client
+    from vaengine.api.training import build_dataset as build_dataset
     from vaengine.api.video_annotations import VideoAnnotations as VideoAnnotations
     from vaengine.queries.language.builder import find as find
 
