@@ -46,6 +46,7 @@ _HOMES = {
     "import_annotations": "vaengine.api.importing",
     "export": "vaengine.api.export",
     "build_dataset": "vaengine.api.training",
+    "train": "vaengine.api.training",
     "find": "vaengine.queries.language.builder",
 }
 
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from vaengine.api.questions.query import query as query
     from vaengine.api.submission.client import Client as Client
     from vaengine.api.training import build_dataset as build_dataset
+    from vaengine.api.training import train as train
     from vaengine.api.video_annotations import VideoAnnotations as VideoAnnotations
     from vaengine.queries.language.builder import find as find
 

@@ -1,4 +1,4 @@
-"""`vaengine.build_dataset`: pictures of a store as a dataset, without Ray."""
+"""`vaengine.build_dataset` and `vaengine.train`: a dataset of a store, and a detector trained on it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,29 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from actors.model_files.files import folders_of
 from schemas.errors import UsageError
+from schemas.settings.models import ModelFile
 from schemas.storage.backend import StorageBackend
+from schemas.work.training import TrainingSettings
 from vaengine.api.export import selection_of
 from vaengine.api.questions.query import Question, asked_of, every_answer
 from vaengine.exporting.values.selection import selected
+from vaengine.model_selection.presets import NEURAL
+from vaengine.models.catalogue import needed
+from vaengine.models.download import DownloadSource, obtain
+from vaengine.models.inventory import shown
+from vaengine.models.trained import check_name
 from vaengine.queries.explain import query_text
+from vaengine.requests.executor_choice import EITHER, OWN_RAY, ClusterOption
 from vaengine.requests.store_location import opened, results_folder
 from vaengine.training.dataset.build import BuildProgress, BuiltDataset, SceneClasses
 from vaengine.training.dataset.build import build_dataset as build
 from vaengine.training.dataset.request import DatasetRequest
+from vaengine.training.detector.base_weights import base_weights
+from vaengine.training.detector.dataset_folder import read_dataset
+from vaengine.training.detector.train import Listener, Training, TrainingPlace
+from vaengine.training.detector.train import train as train_detector
 
 
 def build_dataset(
@@ -62,3 +75,69 @@ def _classes(store: StorageBackend, classes: Mapping[str, Question]) -> SceneCla
         stretches[name] = selected(store, matches=matches).stretches
         texts[name] = query_text(query)
     return SceneClasses(stretches, texts)
+
+
+def train(
+    dataset: str | os.PathLike[str],
+    name: str,
+    *,
+    weights: str | None = None,
+    preset: str = "fast",
+    settings: TrainingSettings | None = None,
+    out: str | os.PathLike[str] | None = None,
+    models: str | os.PathLike[str] | None = None,
+    cluster: str | None = None,
+    gpus: int | None = None,
+    allow_pickle: bool = False,
+    force: bool = False,
+    verbose: bool = False,
+    listener: Listener = lambda _: None,
+) -> Training:
+    """Fine-tune the detector of persons on a dataset of `build_dataset`, on Ray Train or without Ray.
+
+    Training begins with `weights`, by default those of a preset. It works in `OUT/trainings/NAME`, and called
+    again it goes on after the last epoch that was done. New weights that are better on the held-out pictures
+    become the model `NAME.pt`, for `person.weights`; others change nothing. Raises `UsageError` for a dataset
+    or weights that cannot be trained, and where another training of this name was begun, unless `force`
+    begins anew; `TrainingFailed` where it ends before its last epoch.
+    """
+    check_name(name)
+    folders = folders_of(None if models is None else Path(models), os.environ)
+    held = read_dataset(Path(dataset))
+    base = base_weights(
+        weights or _of_preset(preset),
+        folders,
+        lambda model: _fetched(model, folders),
+        allow_pickle=allow_pickle,
+    )
+    where = ClusterOption.of(cluster, None, os.environ).cluster
+    place = TrainingPlace(
+        results_folder(None if out is None else os.fspath(out), None) / "trainings" / name,
+        folders[0],
+        folders[-1],
+        OWN_RAY if where == EITHER else where,
+        gpus,
+    )
+    return train_detector(
+        name,
+        held,
+        base,
+        settings or TrainingSettings(),
+        place,
+        force=force,
+        verbose=verbose,
+        listener=listener,
+    )
+
+
+def _of_preset(preset: str) -> str:
+    if preset not in NEURAL:
+        raise UsageError(
+            f"--preset {preset} has no detector to train: name {', '.join(NEURAL)}, or --weights"
+        )
+    return needed(preset).name
+
+
+def _fetched(model: ModelFile, folders: Sequence[Path]) -> Path:
+    with shown(model) as progress:
+        return obtain(model, folders, DownloadSource.of(os.environ), progress)

@@ -36,6 +36,7 @@ from vaengine.cli.runs.serve import serve
 from vaengine.cli.runs.status import errors, status
 from vaengine.cli.runs.work import work
 from vaengine.cli.training.dataset import dataset_app
+from vaengine.cli.training.train import train
 from vaengine.console.output import say
 from vaengine.console.terminal import outlive_terminal
 from vaengine.process.supervisor import Invocation, is_supervised_command, run_supervised
@@ -108,6 +109,7 @@ for command in (
     export,
     serve,
     work,
+    train,
 ):
     app.command()(command)
 app.command("import")(import_annotations)  # no name of a function
