@@ -1,4 +1,4 @@
-"""A detector that is trained on true boxes finds people better, also after a kill, and then works in a run."""
+"""A detector that is trained on true boxes finds people better, also after a kill, and works in a run."""
 
 from __future__ import annotations
 
