@@ -48,7 +48,8 @@ class Checkpoint:
     def state(self) -> TrainingState:
         """The state that was kept last; that of the beginning where none was."""
         data = read_object(self.folder / STATE)
-        return TrainingState(**data) if data and self.last.exists() else TrainingState()
+        has_weights = self.last.exists() or self.trained.exists()
+        return TrainingState(**data) if data and has_weights else TrainingState()
 
     def keep(self, state: TrainingState, last: Path, best: Path | None) -> None:
         """Keep an epoch, whole or not at all; `best` where it is the best so far.
@@ -62,9 +63,11 @@ class Checkpoint:
         self._write(state)
 
     def finish(self, state: TrainingState, trained: Path) -> None:
-        """Keep the weights that came out."""
+        """Keep the weights that came out, and no longer what a training goes on from."""
         write_atomic(self.trained, trained.read_bytes())
         self._write(state)
+        for path in (self.last, self.best):
+            path.unlink(missing_ok=True)
 
     def _write(self, state: TrainingState) -> None:
         write_atomic(self.folder / STATE, json.dumps(asdict(state)).encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -128,19 +127,19 @@ def _listener(rearm: Callable[[], None], *, as_json: bool) -> Iterator[Callable[
 
     def tell(event: Mapping[str, Any]) -> None:
         rearm()  # ray.init has taken the handler of SIGTERM
-        if event["event"] == "epoch":
-            done[0] = event["epoch"]
+        if event["event"] in ("epoch", "resumed"):
+            done[0] = event.get("epoch") or event["epochs"]
         line = lines.of(event, event["elapsed_s"])
         if as_json:
-            emit("training", {**event, "event": event["event"], "step": event["event"]})
+            emit("training", {**event, "event": "training", "what": event["event"]})
         elif line and (event["event"] != "batch" or throttle.due()):
             say(line)
 
     try:
         yield tell
     except SystemExit:
-        kept = f"{done[0]} epochs are kept: " if done[0] else ""
-        sys.stderr.write(f"stopped; {kept}the same command goes on\n")
+        kept = f"epoch {done[0]} is kept" if done[0] else "no epoch was done"
+        say(f"stopped: {kept}, and the same command goes on from there")
         raise
 
 

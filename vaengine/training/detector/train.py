@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from actors.atomic_files import write_atomic
+from actors.atomic_files import read_object, write_atomic
 from actors.model_files.files import digest_of
 from actors.training.fine_tuning import EVENTS
 from schemas.errors import TrainingFailed
@@ -20,9 +22,10 @@ from vaengine.training.detector.dataset_folder import TrainingDataset
 from vaengine.training.detector.decision import decide
 from vaengine.training.detector.progress import EventFile
 from vaengine.training.detector.training_folder import TrainingFolder, TrainingRecord
-from vaengine.training.detector.workers import worker
+from vaengine.training.detector.workers import RAY, worker
 
 POLL_S: Final = 0.2
+REPORT: Final = "report.json"
 Listener = Callable[[Mapping[str, Any]], None]  # of events of a training
 
 
@@ -126,8 +129,10 @@ def _kept(
 ) -> Training:
     """The training with what is decided on its weights: better ones become a model of their own."""
     decision = decide(outcome)
-    facts = _facts(name, folder, dataset, base, settings, outcome)
-    write_atomic(folder.path / "report.json", _json({**facts, "is_better": decision.is_better}))
+    report = folder.path / REPORT  # of the day on which it ended, also where the command is given again
+    facts = read_object(report) or _facts(name, folder, dataset, base, settings, outcome)
+    write_atomic(report, json.dumps(facts, indent=2, ensure_ascii=False).encode())
+    shutil.rmtree(folder.path / RAY, ignore_errors=True)
     model = None
     if decision.is_better:
         model = put_trained(place.models, place.own_cache, name, folder.trained.read_bytes(), facts)
@@ -173,9 +178,3 @@ def _facts(
         "held_out": dataset.held_out,
         **asdict(outcome),
     }
-
-
-def _json(value: object) -> bytes:
-    import json
-
-    return json.dumps(value, indent=2, ensure_ascii=False).encode()

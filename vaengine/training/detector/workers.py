@@ -22,6 +22,7 @@ from vaengine.process.packages import own_packages
 from vaengine.requests.executor_choice import NONE, OWN_RAY
 
 MODULE: Final = "actors.training.training_process"
+RAY: Final = "ray"  # what Ray Train keeps in the folder of a training
 MAX_LOST_WORKERS: Final = 2  # whose work Ray begins again from the checkpoint
 
 
@@ -173,7 +174,7 @@ def _trainer(job: TrainingJob) -> Any:
             # A name of its own each time: under an old one Ray Train would go on from its own record of the
             # run, which may be finished, and not from the checkpoint in the folder.
             name=f"run-{uuid.uuid4().hex[:8]}",
-            storage_path=str(job.folder / "ray"),
+            storage_path=str(job.folder / RAY),
             failure_config=FailureConfig(max_failures=MAX_LOST_WORKERS),
             checkpoint_config=CheckpointConfig(num_to_keep=1),
         ),

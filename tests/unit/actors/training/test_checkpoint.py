@@ -39,6 +39,15 @@ def test_what_is_killed_in_the_middle_of_an_epoch_s_files_leaves_the_epoch_befor
     assert (kept.state().epochs, kept.last.read_text()) == (1, "1")
 
 
+def test_weights_that_came_out_are_all_that_is_kept_at_the_end(tmp_path: Path) -> None:
+    kept = Checkpoint(tmp_path / "checkpoint")
+    kept.keep(TrainingState(1, 1, 0.4), weights(tmp_path, "last", "1"), weights(tmp_path, "best", "1"))
+    kept.finish(TrainingState(1, 1, 0.4, is_finished=True), weights(tmp_path, "stripped", "w"))
+    assert sorted(path.name for path in kept.folder.iterdir()) == ["state.json", "trained.pt"]
+    assert kept.state().is_finished
+    assert kept.trained.read_text() == "w"
+
+
 def test_a_state_without_its_weights_is_none(tmp_path: Path) -> None:
     kept = Checkpoint(tmp_path)
     kept.keep(TrainingState(3, 1, 0.4), weights(tmp_path, "own", "1"), None)
