@@ -145,6 +145,30 @@ def test_what_people_annotated_counts_in_the_place_of_the_machine(
     np.testing.assert_allclose(own[f"{film.video.video_id}_000000"], [[0, 0.35, 0.5, 0.2, 0.5]], atol=1e-6)
 
 
+def test_boxes_between_those_that_people_drew_are_in_every_picture(
+    url: str, films: Mapping[str, Filmed], tmp_path: Path
+) -> None:
+    """Two tracks that were drawn in different frames: each picture has both."""
+    own = films["hall"].video.video_id
+    text = tool_files.cvat(
+        tool_files.cvat_track(0, [(0, (0.0, 0.0, 32.0, 60.0)), (24, (48.0, 0.0, 32.0, 60.0)), (25, None)]),
+        tool_files.cvat_track(1, [(6, (96.0, 60.0, 32.0, 60.0)), (18, (96.0, 36.0, 32.0, 60.0)), (19, None)]),
+        source="hall.mp4",
+        frames=36,
+        size=SIZE,
+    )
+    (tmp_path / "hall.xml").write_text(text, encoding="utf-8")
+    with closing(open_store(url)) as store:
+        import_file(store, ImportRequest(tmp_path / "hall.xml"))
+    build(url, tmp_path / "set", source="human", shares=Shares(1.0, 0.0, 0.0))
+    found = labels_in(tmp_path / "set")
+    counts = {name.removeprefix(f"{own}_"): len(rows) for name, rows in found.items()}
+    assert counts == {"000000": 1, "000006": 2, "000012": 2, "000018": 2, "000024": 1}
+    np.testing.assert_allclose(
+        found[f"{own}_000012"], [[0, 0.25, 0.25, 0.2, 0.5], [0, 0.7, 0.65, 0.2, 0.5]], atol=1e-6
+    )
+
+
 def test_what_is_left_out_is_counted_with_its_reason(
     url: str, films: Mapping[str, Filmed], tmp_path: Path
 ) -> None:
