@@ -296,7 +296,8 @@ def _is_path(key: str, value: str, root: Path) -> bool:
     Where names are allowed too, a value is a path if it looks like one or is a folder beside the batch file.
     """
     if key in PATH_KEYS:
-        return value not in catalogue.MODELS and not find_trained(value, folders_of(None, os.environ))
+        is_trained = key == "person.weights" and find_trained(value, folders_of(None, os.environ))
+        return value not in catalogue.MODELS and not is_trained
     return value.startswith(("/", ".", "~")) or (root / value).is_dir()
 
 
