@@ -45,6 +45,10 @@ _HOMES = {
     "compare": "vaengine.api.comparison",
     "import_annotations": "vaengine.api.importing",
     "export": "vaengine.api.export",
+    "build_dataset": "vaengine.api.training",
+    "train": "vaengine.api.training",
+    "DatasetRequest": "vaengine.training.dataset.request",
+    "TrainingSettings": "schemas.work.training",
     "find": "vaengine.queries.language.builder",
 }
 
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
     from schemas.work.job import JobStatus as JobStatus
     from schemas.work.job import PipelineResult as PipelineResult
     from schemas.work.retry import RetryStrategy as RetryStrategy
+    from schemas.work.training import TrainingSettings as TrainingSettings
     from vaengine.api.annotate import annotate as annotate
     from vaengine.api.annotate import annotate_all as annotate_all
     from vaengine.api.annotate import load_annotations as load_annotations
@@ -79,8 +84,11 @@ if TYPE_CHECKING:
     from vaengine.api.progress_tracker import ProgressTracker as ProgressTracker
     from vaengine.api.questions.query import query as query
     from vaengine.api.submission.client import Client as Client
+    from vaengine.api.training import build_dataset as build_dataset
+    from vaengine.api.training import train as train
     from vaengine.api.video_annotations import VideoAnnotations as VideoAnnotations
     from vaengine.queries.language.builder import find as find
+    from vaengine.training.dataset.request import DatasetRequest as DatasetRequest
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.errors.base import UsageError
+from schemas.errors.base import UsageError, VaengineError
 
 
 class WeightsMissing(UsageError):
@@ -119,6 +119,15 @@ class UnsuitablePack(ModelError):
     """A pack of face models, or one of them, that is not damaged but cannot be used. Values: path, detail."""
 
     template = "{0} cannot be used: {1}; give a pack of InsightFace with a detector, such as buffalo_l"
+
+
+class TrainingFailed(VaengineError):
+    """A training that ended before its last epoch. Values: its name, the cause."""
+
+    template = (
+        "training {0} failed: {1}; the epochs that are done are kept, and the same command goes on after them"
+    )
+    kind = "training"
 
 
 class UnsafePickle(ModelError):

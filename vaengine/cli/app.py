@@ -35,6 +35,8 @@ from vaengine.cli.runs.run import resume, run
 from vaengine.cli.runs.serve import serve
 from vaengine.cli.runs.status import errors, status
 from vaengine.cli.runs.work import work
+from vaengine.cli.training.dataset import dataset_app
+from vaengine.cli.training.train import train
 from vaengine.console.output import say
 from vaengine.console.terminal import outlive_terminal
 from vaengine.process.supervisor import Invocation, is_supervised_command, run_supervised
@@ -69,6 +71,7 @@ app.add_typer(db_app, name="db")
 app.add_typer(identities_app, name="identities")
 app.add_typer(person_app, name="person")
 app.add_typer(cluster_app, name="cluster")
+app.add_typer(dataset_app, name="dataset")
 
 
 @app.callback(invoke_without_command=True)
@@ -106,6 +109,7 @@ for command in (
     export,
     serve,
     work,
+    train,
 ):
     app.command()(command)
 app.command("import")(import_annotations)  # no name of a function

@@ -12,6 +12,7 @@ SECTIONS: Final = {
     "Ask": ("query", "facets", "similar"),
     "Look": ("status", "errors", "render", "plot", "logs", "serve"),
     "Exchange": ("export", "import", "compare"),
+    "Train": ("dataset", "train"),
     "Steer": ("pause", "retry", "cancel", "quarantine"),
     "Store": ("identities", "person", "migrate", "db"),
     "Settings": ("models", "config", "doctor"),

@@ -30,7 +30,10 @@ Set = Annotated[
 ]
 Preset = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="auto, embedded, fast, balanced or high-quality.  [default: auto]"),
+    typer.Option(
+        metavar="NAME",
+        help="auto, embedded, fast, balanced, high-quality, or the name of a trained model.  [default: auto]",
+    ),
 ]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace results of other settings; they are gone then.")

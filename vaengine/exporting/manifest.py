@@ -38,7 +38,7 @@ def manifest_of(
         "losses": [asdict(loss) for loss in source.losses.all()],
         "left_out": list(chosen.left_out),
         "videos": [
-            {**_video(video), **({"stretches": stretches[video.video_id]} if stretches else {})}
+            {**video_facts(video), **({"stretches": stretches[video.video_id]} if stretches else {})}
             for video in source.videos()
         ],
         "files": dict(files),
@@ -52,7 +52,8 @@ def _between(chosen: Format, source: Source) -> str:
     return "interpolated in straight lines" if source.options.interpolate else "none"
 
 
-def _video(video: ExportedVideo) -> dict[str, Any]:
+def video_facts(video: ExportedVideo) -> dict[str, Any]:
+    """What a video is, and which runs and settings its results are of."""
     facts = video.video
     return {
         "video_id": video.video_id,

@@ -1,4 +1,4 @@
-"""The folder of an export: complete, or not at all; nothing that is somebody else's is replaced."""
+"""The folder of an export or a dataset: complete, or not at all; nothing of somebody else's is replaced."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from vaengine.rendering.output_file import output_errors
 MANIFEST: Final = "vaengine_export.json"
 
 
-def check_folder(target: Path, *, force: bool) -> None:
-    """Raises `UsageError` where an export must not go to `target`.
+def check_folder(
+    target: Path, *, force: bool, manifest_name: str = MANIFEST, noun: str = "export", also: str = ""
+) -> None:
+    """Raises `UsageError` where an export, or what else `noun` is, must not go to `target`.
 
     A folder that is empty or missing may be filled. An earlier export is replaced with `force`, unless
-    somebody has put further files into it.
+    somebody has put further files into it. Files of the pattern `also` count as parts of it.
     """
     if not target.exists():
         return
@@ -32,14 +34,15 @@ def check_folder(target: Path, *, force: bool) -> None:
         files = [path for path in target.rglob("*") if not path.is_dir()]
     if not files:
         return
-    manifest = read_object(target / MANIFEST)
+    manifest = read_object(target / manifest_name)
     if manifest is None:
-        raise UsageError(f"{target} has files that are no export: name another folder with -o")
+        raise UsageError(f"{target} has files that are no {noun}: name another folder with -o")
     if not force:
         raise UsageError(f"{target} is there already: replace it with --force, or name another with -o")
-    own = {target / name for name in manifest.get("files", {})} | {target / MANIFEST}
-    if others := sorted(set(files) - own):
-        raise UsageError(f"{target} also has {others[0].relative_to(target)}, which is no part of the export")
+    own = {target / name for name in manifest.get("files", {})} | {target / manifest_name}
+    others = sorted(path for path in set(files) - own if not (also and path.match(also)))
+    if others:
+        raise UsageError(f"{target} also has {others[0].relative_to(target)}, which is no part of the {noun}")
 
 
 @contextmanager
@@ -84,7 +87,7 @@ def write_file(folder: Path, file: OutputFile) -> int:
         return opened.tell()
 
 
-def write_manifest(folder: Path, manifest: object) -> None:
+def write_manifest(folder: Path, manifest: object, name: str = MANIFEST) -> None:
     """Write what the export is, as its last file."""
     text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / MANIFEST).write_text(f"{text}\n", encoding="utf-8")
+    (folder / name).write_text(f"{text}\n", encoding="utf-8")

@@ -37,7 +37,7 @@ def picture_files(
     missing = set(frames)
     for number, pixels in frames_of(video.video, frames):
         missing.discard(number)
-        yield bytes_file(pattern.format(frame=number, number=number + 1), _jpeg(pixels))
+        yield bytes_file(pattern.format(frame=number, number=number + 1), jpeg(pixels))
     source.losses.set(kind, "is in a frame that cannot be decoded", video.video_id, len(missing))
 
 
@@ -71,7 +71,8 @@ def _ranges(video: Video, frames: Sequence[int]) -> Iterator[tuple[int, int]]:
     yield first, known[-1]
 
 
-def _jpeg(pixels: Pixels) -> bytes:
+def jpeg(pixels: Pixels) -> bytes:
+    """An H x W x 3 uint8 BGR picture as a JPEG file; raises `UsageError` for one that is too large."""
     is_encoded, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not is_encoded:
         raise UsageError(f"a picture of {pixels.shape[1]} x {pixels.shape[0]} pixels is too large for JPEG")

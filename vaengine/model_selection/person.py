@@ -17,6 +17,7 @@ from vaengine.model_selection.presets import HOG
 from vaengine.models import catalogue, weights
 from vaengine.models.conversion import converted
 from vaengine.models.task import task_of
+from vaengine.models.trained import find_trained
 
 Runtime = Literal["torch", "onnx", "openvino"]
 
@@ -86,6 +87,8 @@ def _path(named: str, request: ModelRequest) -> Path | None:
     """
     model = catalogue.MODELS.get(named)
     if model is None:
+        if trained := find_trained(named, request.environment.folders):
+            return trained.path
         path = absolute_path(named)
         if not path.exists():
             raise ModelError(

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from actors.model_files.files import digest_of
+from actors.model_files.files import digest_of, folders_of
 from schemas.errors import DamagedWeights, ModelError, UnsafePickle, WrongDigest
 from schemas.settings.models import HubModel, ModelFile
 from vaengine.models import packs, wheels
 from vaengine.models.catalogue import MODELS
+from vaengine.models.trained import trusted_digests
 
 State = Literal["ok", "first use", "wrong digest", "damaged", "not here"]
 
@@ -112,7 +113,7 @@ def is_pickle(path: Path) -> bool:
 def refuse_unknown_pickle(
     path: Path, *, allow_pickle: bool = False, catalogue: Iterable[ModelFile] = tuple(MODELS.values())
 ) -> None:
-    """Raises `UnsafePickle` for a pickle that the catalogue does not know.
+    """Raises `UnsafePickle` for a pickle that the catalogue does not know, and that was not trained here.
 
     A file that was recorded on first use is known if the catalogue names it without a digest. Other records
     count for nothing: a folder cannot vouch for itself.
@@ -121,7 +122,8 @@ def refuse_unknown_pickle(
         return
     digest = digest_of(path)
     records = recorded(path.parent)
-    if digest not in {model.sha256 or records.get(model.name) for model in catalogue}:
+    known = {model.sha256 or records.get(model.name) for model in catalogue}
+    if digest not in known and digest not in trusted_digests(folders_of(None, os.environ)[-1]):
         raise UnsafePickle(str(path), digest)
 
 

@@ -18,7 +18,9 @@ from schemas.settings.layers import Configuration, Given, Layer
 from vaengine.model_selection.discover import discover_environment
 from vaengine.model_selection.presets import PresetResolution
 from vaengine.model_selection.select import select_models
+from vaengine.model_selection.trained_preset import with_trained_preset
 from vaengine.models import catalogue
+from vaengine.models.trained import find_trained
 from vaengine.requests import batch_file as batchfile
 from vaengine.requests.batch_file import BatchFile
 from vaengine.requests.executor_choice import ClusterOption
@@ -233,7 +235,8 @@ def replace_of(file: BatchFile) -> Replace:
 
 
 def _user_settings(options: RunOptions, file: BatchFile) -> Layer:
-    return {**_with_absolute_paths(file), **layers.assignments(options.settings), **_named_options(options)}
+    given = {**_with_absolute_paths(file), **layers.assignments(options.settings), **_named_options(options)}
+    return with_trained_preset(given, os.environ)
 
 
 def user_setting(options: RunOptions, key: str) -> Any:
@@ -293,7 +296,8 @@ def _is_path(key: str, value: str, root: Path) -> bool:
     Where names are allowed too, a value is a path if it looks like one or is a folder beside the batch file.
     """
     if key in PATH_KEYS:
-        return value not in catalogue.MODELS
+        is_trained = key == "person.weights" and find_trained(value, folders_of(None, os.environ))
+        return value not in catalogue.MODELS and not is_trained
     return value.startswith(("/", ".", "~")) or (root / value).is_dir()
 
 

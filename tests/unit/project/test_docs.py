@@ -65,7 +65,16 @@ def parse(command: click.Command, words: list[str], name: str = "vaengine") -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["questions.md", "querying.md", "similarity.md", "people.md", "corrections.md", "exports.md"]
+    "name",
+    [
+        "questions.md",
+        "querying.md",
+        "similarity.md",
+        "people.md",
+        "corrections.md",
+        "exports.md",
+        "training.md",
+    ],
 )
 def test_every_command_about_answers_can_be_parsed(name: str) -> None:
     commands = commands_on(ROOT / "docs" / name)

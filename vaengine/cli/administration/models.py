@@ -41,16 +41,19 @@ Folder = Annotated[
 def models_list(models: Folder = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """What each preset needs, under which licence, and whether it is here."""
     from actors.model_files.files import folders_of
-    from vaengine.models import inventory
+    from vaengine.models import inventory, trained_inventory
     from vaengine.models.download import DownloadSource
     from vaengine.models.huggingface import Hub
 
     folders = folders_of(models, os.environ)
     statuses = inventory.model_statuses(folders, Hub.of(folders, os.environ))
+    trained = trained_inventory.trained_statuses(folders)
     if as_json:
+        emit_each("trained_model", map(trained_inventory.trained_data, trained))
         emit_statuses(statuses)
     else:
         print_table(inventory.table(statuses), inventory.footnote(folders, DownloadSource.of(os.environ)))
+        print_table(trained_inventory.trained_table(trained))
 
 
 @models_app.command("pull")
@@ -101,19 +104,22 @@ def models_pull(
 def models_check(models: Folder = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """Compare the checksum of every file that is here."""
     from actors.model_files.files import folders_of
-    from vaengine.models import inventory
+    from vaengine.models import inventory, trained_inventory
 
     folders = folders_of(models, os.environ)
-    statuses = inventory.copies(folders)
+    statuses, trained = inventory.copies(folders), trained_inventory.trained_statuses(folders)
     if as_json:
+        emit_each("trained_model", map(trained_inventory.trained_data, trained))
         emit_statuses(statuses)
-    elif statuses:
+    elif statuses or trained:
         print_table(inventory.table(statuses))
+        print_table(trained_inventory.trained_table(trained))
     else:
         print_lines([f"no file of the catalogue is in {', '.join(map(str, folders))}"])
-    unusable = [status for status in statuses if not status.usable]
-    for status in unusable:
-        say(f"error: {status.detail}")
+    unusable = [status.detail for status in statuses if not status.usable]
+    unusable += [status.fault for status in trained if status.fault]
+    for detail in unusable:
+        say(f"error: {detail}")
     raise typer.Exit(int(bool(unusable)))
 
 

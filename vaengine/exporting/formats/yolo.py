@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, Annotation
+from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, Annotation, BBox
 from vaengine.exporting.format import Format
 from vaengine.exporting.output_file import OutputFile, text_file
 from vaengine.exporting.pictures import picture_files
@@ -18,6 +18,7 @@ from vaengine.exporting.values.source import Source
 
 KINDS: Final = (PERSON_DETECTION, FACE_DETECTION)
 CLASSES: Final[Mapping[str, int]] = {PERSON_DETECTION: 0, FACE_DETECTION: 1}
+Corners = tuple[float, float, float, float]  # left, top, right, bottom
 _DATA: Final = """\
 # Every picture is in train: split by video before you train, or no number of val means anything.
 path: .
@@ -44,16 +45,28 @@ def files(source: Source) -> Iterator[OutputFile]:
 
 
 def _line(source: Source, video: ExportedVideo, row: Annotation) -> str:
-    """Class, centre and size; a box is cut at the edges of the picture. Empty for one outside."""
-    box, width, height = box_of(row), video.video.width, video.video.height
+    """The line of a box; empty for one outside the picture."""
+    inside = shares_inside(box_of(row), video.video.width, video.video.height)
+    if inside is None:
+        source.losses.set(row.annotation_type, "is outside the picture", row.annotation_id, 1)
+        return ""
+    return label_line(CLASSES[row.annotation_type], inside)
+
+
+def shares_inside(box: BBox, width: int, height: int) -> Corners | None:
+    """Left, top, right and bottom in shares of a picture, cut at its edges; None for a box outside."""
     left, right = max(0.0, box.x), min(float(width), box.x + box.width)
     top, bottom = max(0.0, box.y), min(float(height), box.y + box.height)
     if right <= left or bottom <= top:
-        source.losses.set(row.annotation_type, "is outside the picture", row.annotation_id, 1)
-        return ""
-    centre = (left + right) / 2 / width, (top + bottom) / 2 / height
-    shares = (*centre, (right - left) / width, (bottom - top) / height)
-    return f"{CLASSES[row.annotation_type]} {' '.join(f'{share:.6f}' for share in shares)}\n"
+        return None
+    return left / width, top / height, right / width, bottom / height
+
+
+def label_line(number: int, corners: Corners) -> str:
+    """Number of the class, centre and size of a box."""
+    left, top, right, bottom = corners
+    shares = (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
+    return f"{number} {' '.join(f'{share:.6f}' for share in shares)}\n"
 
 
 FORMAT = Format(

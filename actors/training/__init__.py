@@ -1,0 +1,1 @@
+"""Fine-tunes detectors, in a worker of Ray Train or in a child process."""

@@ -1,0 +1,1 @@
+"""Datasets from a store, and models that are trained on them."""

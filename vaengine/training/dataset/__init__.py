@@ -1,0 +1,1 @@
+"""Datasets: which pictures are taken, how they are split, and their files."""

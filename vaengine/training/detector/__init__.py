@@ -1,0 +1,1 @@
+"""Fine-tuning of the detector of persons: what is asked for, the worker that trains, and what comes of it."""
