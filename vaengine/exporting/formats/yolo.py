@@ -49,7 +49,7 @@ def _line(source: Source, video: ExportedVideo, row: Annotation) -> str:
     left, right = max(0.0, box.x), min(float(width), box.x + box.width)
     top, bottom = max(0.0, box.y), min(float(height), box.y + box.height)
     if right <= left or bottom <= top:
-        source.losses.set(row.annotation_type, "is outside the picture", row.annotation_id, 1)
+        source.losses.add(row.annotation_type, "is outside the picture", video.video_id)
         return ""
     centre = (left + right) / 2 / width, (top + bottom) / 2 / height
     shares = (*centre, (right - left) / width, (bottom - top) / height)
