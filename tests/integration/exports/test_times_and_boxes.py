@@ -70,9 +70,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Collection:
 
 def of_csv(folder: Path, film: Filmed) -> Iterator[Place]:
     for name in (PERSON_DETECTION, FACE_DETECTION):
-        yield from _of_table(
-            pd.read_csv(folder / f"{name}.csv", float_precision="round_trip", low_memory=False), film
-        )
+        yield from _of_table(pd.read_csv(folder / f"{name}.csv", low_memory=False), film)
 
 
 def of_parquet(folder: Path, film: Filmed) -> Iterator[Place]:
