@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import vaengine
 from actors.stores import open_store
 from schemas.annotations.annotation import BEHAVIOR_TYPE, PERSON_DETECTION
 from schemas.errors import NotFound, UnreadableImport, UsageError, WrongFrameRate
@@ -79,6 +81,14 @@ def test_rows_of_people_are_no_rows_of_the_machine(store: StorageBackend, tmp_pa
     assert store.annotations(CLIP.key(PERSON)) == before
     assert {row.pipeline for row in results_of(store, "garden").annotations} == {SCENE, PERSON, FACE, AUDIO}
     assert consistent(store)
+
+
+def test_an_export_is_of_the_machine_alone(store: StorageBackend, url: str, tmp_path: Path) -> None:
+    imported(store, tmp_path, CORRECTED)
+    found = vaengine.export("coco", tmp_path / "coco", db=url)
+    manifest = json.loads((found.folder / "vaengine_export.json").read_text(encoding="utf-8"))
+    assert set(manifest["videos"][0]["results"]) == {SCENE, PERSON, FACE, AUDIO}
+    assert found.rows[PERSON_DETECTION] == 30
 
 
 def test_queries_answer_by_source(store: StorageBackend, tmp_path: Path) -> None:

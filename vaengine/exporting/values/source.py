@@ -19,7 +19,7 @@ from schemas.annotations.annotation import (
     Annotation,
 )
 from schemas.annotations.coco import frame_order
-from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
+from schemas.pipelines import AUDIO, FACE, PERSON, SCENE, is_human
 from schemas.storage.backend import StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
@@ -61,11 +61,12 @@ class Source:
     _read: dict[tuple[str, str], int] = field(default_factory=dict)  # rows by video and type
 
     def videos(self) -> Iterator[ExportedVideo]:
-        """The videos in their order; those that could never be read are left out."""
+        """The videos in their order, with the machine's results; those never readable are left out."""
         ids = self.selection.video_ids
         for first in range(0, len(ids), VIDEOS_AT_ONCE):
             page = ids[first : first + VIDEOS_AT_ONCE]
-            known, results = self.store.videos(page), complete_results(self.store.jobs_of(page))
+            known, complete = self.store.videos(page), complete_results(self.store.jobs_of(page))
+            results = {key: found for key, found in complete.items() if not is_human(key[1])}
             for number, video_id in enumerate(page, start=first + 1):
                 if video_id not in known:
                     continue
