@@ -61,12 +61,13 @@ class LabelRules:
     def of_event(self, event: ImportedEvent) -> tuple[str, str] | None:
         """The kind of an event and its label; None where it is left out.
 
-        What was given of the label counts first, then of the group. Otherwise the group says the kind, or the
-        label does (`speech`, `sound:laughter`), either may say `face` of a subject, or it is a sound that
-        the models know. All else is behavior.
+        What was given of the label counts first, then of the group or its first word. Otherwise the group
+        says the kind, or the label does (`speech`, `sound:laughter`), either may say `face` of a subject, or
+        it is a sound that the models know. All else is behavior.
         """
         label, group = event.label.strip(), (event.group or "").strip()
-        kind = self.given.get(label.casefold()) or self.given.get(group.casefold())
+        names = (label, group, _WORD.split(group, maxsplit=1)[0])
+        kind = next((self.given[one] for name in names if (one := name.casefold()) in self.given), None)
         if kind == LEFT_OUT:
             return None
         kind = kind or _kind_in(group) or _kind_in(str(event.attributes.get("linguistic_type", "")))

@@ -168,7 +168,8 @@ def test_the_same_file_again_changes_nothing(store: StorageBackend, tmp_path: Pa
 
 def test_a_changed_file_is_another_result_and_the_current_one(store: StorageBackend, tmp_path: Path) -> None:
     imported(store, tmp_path, CORRECTED)
-    imported(store, tmp_path, files.cvat(track(0, SECOND)))
+    (report,) = imported(store, tmp_path, files.cvat(track(0, SECOND))).videos
+    assert report.notes == ("person: counts from now on in place of garden.xml, which stays to be compared",)
     assert len({key.config_hash for key in store.completed_of([CLIP.video_id]) if key.pipeline == HUMAN}) == 2
     assert people_of(store, "human") == {"person_0001"}
     found = boxes_of(store).boxes
