@@ -9,7 +9,7 @@ from pathlib import Path
 
 from schemas.storage.backend import StorageBackend
 from vaengine.exporting.format import Format
-from vaengine.exporting.manifest import manifest_of, note_variable_rates
+from vaengine.exporting.manifest import manifest_of
 from vaengine.exporting.output_folder import check_folder, whole_folder, write_file, write_manifest
 from vaengine.exporting.values.losses import Loss
 from vaengine.exporting.values.options import DEFAULTS, ExportOptions
@@ -83,7 +83,6 @@ def write_export(
             meter.tell()
         rows = source.rows_read()
         source.count_unread(set(TYPES) - set(chosen.kinds), f"{chosen.name} has no place for it")
-        note_variable_rates(chosen, source)
         write_manifest(folder, manifest_of(chosen, source, rows, files))
     videos = sum(1 for _ in source.videos())
     return Export(chosen.name, target, videos, rows, files, source.losses.all(), chosen.left_out)

@@ -17,7 +17,7 @@ class Format:
     each. `files` makes the files of a source, in order, each written before the next is asked for. Where it
     `needs_pictures` frames are cut out of the videos unless the user says otherwise; where it
     `can_have_pictures` they are cut out on request. `draws_lines` says that its readers draw straight lines
-    between boxes themselves, and where these `count_frames` they take a video's rate for constant.
+    between boxes themselves.
     """
 
     name: str
@@ -28,4 +28,3 @@ class Format:
     needs_pictures: bool = False
     can_have_pictures: bool = False
     draws_lines: bool = False
-    counts_frames: bool = False

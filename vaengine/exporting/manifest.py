@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
-from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION
 from schemas.work.provenance import info_of, provenance_of
 from vaengine.console.units import timestamp
 from vaengine.exporting.format import Format
 from vaengine.exporting.values.exported_video import ExportedVideo
 from vaengine.exporting.values.source import Source
-
-BOXED: Final = (PERSON_DETECTION, FACE_DETECTION)
-VARIABLE_RATE: Final = (
-    "keeps its frame, but the rate is uneven: a program with a constant rate shows it at another time"
-)
 
 
 def manifest_of(
@@ -85,14 +79,3 @@ def _result(video: ExportedVideo, pipeline: str) -> dict[str, Any]:
         **provenance_of(pipeline, info),
         "configuration": info["configuration"],
     }
-
-
-def note_variable_rates(chosen: Format, source: Source) -> None:
-    """Say of how many boxes frames and times do not fit a constant rate, where readers take it for one."""
-    if not chosen.counts_frames:
-        return
-    for video in source.videos():
-        if video.is_variable:
-            for kind in set(chosen.kinds) & set(BOXED):
-                rows = source.rows_read_of(video.video_id, kind)
-                source.losses.set(kind, VARIABLE_RATE, video.video_id, rows)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final
 
+import msgspec
+
 _JOINED_LINES: Final = 2_000  # that are encoded and written at once
 
 
@@ -54,8 +56,8 @@ def json_file(name: str, value: object) -> OutputFile:
 
 
 def compact_json(value: object) -> str:
-    """A JSON value on one line."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """A JSON value on one line; written once for every box, so by msgspec: json takes seven times as long."""
+    return msgspec.json.encode(value).decode()
 
 
 def json_members(members: Iterable[tuple[str, Iterable[Any]]]) -> Iterator[str]:

@@ -43,7 +43,7 @@ class VideoFrames:
     def frame_of(self, box: FrameBox) -> int:
         """The stored frame that a box is in."""
         by_clock = self._counting.by == "clock" or self._given is not None
-        return self._nearest(box.frame / float(self._rate())) if by_clock else box.frame
+        return self._shown_at(box.frame / float(self._rate())) if by_clock else box.frame
 
     def start_s(self, frame: int) -> float:
         """When a frame is shown, the very number that the machine's rows have."""
@@ -136,7 +136,7 @@ class VideoFrames:
 
     def _check_times(self, boxes: list[FrameBox]) -> None:
         """Times that the file says of its frames are those of the video, to half a frame."""
-        half_s = 0.5 / max(self._rates_of_video())
+        half_s = self._half_frame_s()
         for box in boxes:
             if (
                 box.time_s is None
@@ -170,14 +170,13 @@ class VideoFrames:
                     f"{self._ends_s:.3f} s"
                 )
 
-    def _nearest(self, time_s: float) -> int:
-        after = int(np.searchsorted(self.times_s, time_s))
-        if after == 0:
-            return 0
-        if after == len(self.times_s):
-            return after - 1
-        before_s, after_s = self.times_s[after - 1], self.times_s[after]
-        return after if after_s - time_s < time_s - before_s else after - 1
+    def _shown_at(self, time_s: float) -> int:
+        """The frame that is shown half a frame after a time: rates are rounded, so that it is just before."""
+        at_s = time_s + self._half_frame_s()
+        return max(0, int(np.searchsorted(self.times_s, at_s, "right")) - 1)
+
+    def _half_frame_s(self) -> float:
+        return 0.5 / max(self._rates_of_video())
 
     # Pictures.
 

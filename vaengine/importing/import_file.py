@@ -16,8 +16,10 @@ from schemas.annotations.annotation import job_id_for
 from schemas.errors import NotFound, PeopleChanged, UsageError
 from schemas.media.video import Video
 from schemas.paths import name_of
+from schemas.pipelines import of_machine, short_name_of
 from schemas.storage.backend import StorageBackend
 from schemas.storage.imports import HumanResults
+from schemas.work.current_result import complete_results
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from vaengine.importing.document import ImportedFile, ImportedVideo
 from vaengine.importing.frames import VideoFrames
@@ -98,12 +100,13 @@ def import_file(store: StorageBackend, request: ImportRequest, *, dry_run: bool 
     digest = hashlib.sha256(source.data).hexdigest()
     results = [_results(one, imports[one.video.video_id], _about(file, request, digest)) for one in matched]
     is_new = _new_jobs(store, results)
+    replaced = {one.job.job_id: tuple(_replaced(store, one)) for one in results if one.job.job_id in is_new}
     if dry_run or not is_new:
         lines = naming_of(store, _of_jobs(imports, results, is_new))[1] if is_new else ()
     else:
         lines = _store(store, imports, results, is_new)
     videos = tuple(
-        _reported(one, imports[one.video.video_id], result, is_new, request)
+        _reported(one, imports[one.video.video_id], result, replaced, request)
         for one, result in zip(matched, results, strict=True)
     )
     return ImportReport(str(request.path), file.format, videos, lines)
@@ -217,6 +220,16 @@ def _new_jobs(store: StorageBackend, results: Iterable[HumanResults]) -> set[str
     return set(wanted) - there
 
 
+def _replaced(store: StorageBackend, new: HumanResults) -> Iterator[str]:
+    """A line for each result of people that counts until now, and stays beside the new one."""
+    current = complete_results(store.jobs_of([new.job.video_id]))
+    for pipeline in sorted(new.rows):
+        if (found := current.get((new.job.video_id, pipeline))) is not None:
+            file = found[0].config["import"]["file"]
+            what = short_name_of(of_machine(pipeline))
+            yield f"{what}: counts from now on in place of {file}, which stays to be compared"
+
+
 def _of_jobs(
     imports: Mapping[str, ImportedRows], results: Iterable[HumanResults], job_ids: set[str]
 ) -> dict[str, ImportedRows]:
@@ -241,14 +254,19 @@ def _store(
 
 
 def _reported(
-    one: _Matched, rows: ImportedRows, result: HumanResults, is_new: set[str], request: ImportRequest
+    one: _Matched,
+    rows: ImportedRows,
+    result: HumanResults,
+    replaced: Mapping[str, tuple[str, ...]],
+    request: ImportRequest,
 ) -> ImportedInto:
-    notes = [*one.imported.notes, *VideoFrames(str(request.path), one.imported, one.video, request.fps).notes]
+    frames = VideoFrames(str(request.path), one.imported, one.video, request.fps)
+    notes = [*one.imported.notes, *frames.notes, *replaced.get(result.job.job_id, ())]
     return ImportedInto(
         one.video.video_id,
         one.video.path,
         result.job.job_id,
-        result.job.job_id in is_new,
+        result.job.job_id in replaced,
         dict(sorted(rows.counts.items())),
         rows.left_out,
         tuple(notes),

@@ -61,18 +61,19 @@ class LabelRules:
     def of_event(self, event: ImportedEvent) -> tuple[str, str] | None:
         """The kind of an event and its label; None where it is left out.
 
-        What was given of the label counts first, then of the group. Otherwise the group says the kind, or the
-        label does (`speech`, `sound:laughter`, `face` of a subject), or it is a sound that the models know.
-        All else is behavior.
+        What was given of the label counts first, then of the group or its first word. Otherwise the group
+        says the kind, or the label does (`speech`, `sound:laughter`), either may say `face` of a subject, or
+        it is a sound that the models know. All else is behavior.
         """
         label, group = event.label.strip(), (event.group or "").strip()
-        kind = self.given.get(label.casefold()) or self.given.get(group.casefold())
+        names = (label, group, _WORD.split(group, maxsplit=1)[0])
+        kind = next((self.given[one] for name in names if (one := name.casefold()) in self.given), None)
         if kind == LEFT_OUT:
             return None
         kind = kind or _kind_in(group) or _kind_in(str(event.attributes.get("linguistic_type", "")))
         if kind is None and (kind := _kind_in(label)) is not None:
             label = "".join(_WORD.split(label, maxsplit=1)[1:]).strip() or label
-        if kind is None and event.subject and label.casefold() == "face":
+        if kind is None and event.subject and "face" in (label.casefold(), group.casefold()):
             kind = "face"
         if kind is None:
             kind = "sound" if label.casefold() in _sounds() else "behavior"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from contextlib import closing
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import vaengine
 from actors.stores import open_store
 from schemas.annotations.annotation import BEHAVIOR_TYPE, PERSON_DETECTION
 from schemas.errors import NotFound, ResultsChanged, UnreadableImport, UsageError, WrongFrameRate
@@ -108,6 +110,14 @@ def test_rows_of_people_are_no_rows_of_the_machine(store: StorageBackend, tmp_pa
     assert consistent(store)
 
 
+def test_an_export_is_of_the_machine_alone(store: StorageBackend, url: str, tmp_path: Path) -> None:
+    imported(store, tmp_path, CORRECTED)
+    found = vaengine.export("coco", tmp_path / "coco", db=url)
+    manifest = json.loads((found.folder / "vaengine_export.json").read_text(encoding="utf-8"))
+    assert set(manifest["videos"][0]["results"]) == {SCENE, PERSON, FACE, AUDIO}
+    assert found.rows[PERSON_DETECTION] == 30
+
+
 def test_queries_answer_by_source(store: StorageBackend, tmp_path: Path) -> None:
     imported(store, tmp_path, CORRECTED)
     assert people_of(store, "machine") == {"Ána", "person_0002", "person_0003"}
@@ -185,7 +195,8 @@ def test_the_same_file_again_changes_nothing(store: StorageBackend, tmp_path: Pa
 
 def test_a_changed_file_is_another_result_and_the_current_one(store: StorageBackend, tmp_path: Path) -> None:
     imported(store, tmp_path, CORRECTED)
-    imported(store, tmp_path, files.cvat(track(0, SECOND)))
+    (report,) = imported(store, tmp_path, files.cvat(track(0, SECOND))).videos
+    assert report.notes == ("person: counts from now on in place of garden.xml, which stays to be compared",)
     assert len({key.config_hash for key in store.completed_of([CLIP.video_id]) if key.pipeline == HUMAN}) == 2
     assert people_of(store, "human") == {"person_0001"}
     found = boxes_of(store).boxes

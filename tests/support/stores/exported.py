@@ -151,7 +151,7 @@ def talked(filmed: Filmed) -> Filmed:
     filmed.add(AUDIO_EVENT, 2.0, 3.9, attributes={"label": "music"}, confidence=0.8)
     filmed.add(VOICE_ACTIVITY, -0.1, 2.6, confidence=0.9)
     for second in range(3):
-        filmed.add(LOUDNESS, second, second + 1.0, attributes={"rms_dbfs": -20.0, "peak_dbfs": -6.0})
+        filmed.add(LOUDNESS, float(second), second + 1.0, attributes={"rms_dbfs": -20.0, "peak_dbfs": -6.0})
     return filmed
 
 

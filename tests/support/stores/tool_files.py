@@ -238,3 +238,56 @@ def via_tracks(*boxes: tuple[int, Box, int]) -> str:
 def _cell(value: dict[str, Any]) -> str:
     """JSON as a cell of CSV."""
     return '"' + json.dumps(value).replace('"', '""') + '"'
+
+
+def audacity(*labels: tuple[float, float, str]) -> str:
+    """A label track of Audacity; the first label has frequencies too, as a spectral selection gives them."""
+    lines = [f"{start_s:.6f}\t{end_s:.6f}\t{label}" for start_s, end_s, label in labels]
+    return "\n".join([*lines[:1], "\\\t200.000000\t3000.000000", *lines[1:], ""])
+
+
+def videoannotator(
+    boxes: Sequence[tuple[int, Box, int]],
+    name: str = "garden",
+    fps: float = 25.0,
+    **about: Any,
+) -> str:
+    """VideoAnnotator's file of persons: frame, box and track."""
+    images = [
+        {
+            "id": f"{name}_frame_{frame}",
+            "width": 640,
+            "height": 360,
+            "file_name": f"{name}_frame_{frame}.jpg",
+            "video_id": name,
+            "frame_number": frame,
+            "timestamp": frame / fps,
+        }
+        for frame in sorted({frame for frame, _, _ in boxes})
+    ]
+    annotations = [
+        {
+            "id": number,
+            "image_id": f"{name}_frame_{frame}",
+            "category_id": 1,
+            "keypoints": [0.0] * 51,
+            "num_keypoints": 0,
+            "bbox": list(box),
+            "area": box[2] * box[3],
+            "iscrowd": 0,
+            "score": 0.9,
+            "track_id": track,
+            "timestamp": frame / fps,
+            "frame_number": frame,
+            "person_id": f"person_{name}_{track:03d}",
+            "person_label": "parent",
+            "label_confidence": 0.7,
+            "labeling_method": "size_based",
+        }
+        | about
+        for number, (frame, box, track) in enumerate(boxes, 1)
+    ]
+    categories = [{"id": 1, "name": "person", "supercategory": "person"}]
+    return json.dumps(
+        {"info": {}, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
+    )

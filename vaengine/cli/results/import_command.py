@@ -18,7 +18,8 @@ File = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="A file of CVAT, Label Studio, DIVE, VIAME, ELAN, BORIS or VIA, or COCO's JSON.",
+        help="A file of CVAT, Label Studio, DIVE, VIAME, ELAN, BORIS, VIA, Audacity or VideoAnnotator, or "
+        "COCO's JSON.",
     ),
 ]
 Format = Annotated[
@@ -26,7 +27,8 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="NAME",
-        help="cvat, label-studio, dive, viame, eaf, boris, coco or via.  [default: by the content]",
+        help="cvat, label-studio, dive, viame, eaf, boris, coco, via, audacity or videoannotator.  "
+        "[default: by the content]",
     ),
 ]
 OfVideo = Annotated[

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from vaengine.exporting.format import Format
 from vaengine.exporting.output_file import OutputFile, text_file
@@ -48,12 +48,19 @@ def _lines(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str
 
 
 def _cell(value: Any) -> Any:
-    """Lists as JSON, truth as true or false; csv itself writes numbers so that they read back."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping | list | tuple):
-        return json.dumps(value, ensure_ascii=False)
-    return value
+    """Truth as true or false and lists as JSON; csv itself writes numbers so that they read back."""
+    spelled = _SPELLED.get(type(value))
+    return value if spelled is None else spelled(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+_SPELLED: Final[Mapping[type, Callable[[Any], str]]] = {
+    bool: lambda value: "true" if value else "false",
+    **dict.fromkeys((list, tuple, dict), _json),
+}
 
 
 FORMAT = Format("csv", "spreadsheets, R, pandas, DuckDB", TYPES, files)

@@ -96,5 +96,4 @@ FORMAT = Format(
         "boxes on a straight line between two others, to a quarter of a pixel: CVAT draws them",
     ),
     draws_lines=True,
-    counts_frames=True,
 )

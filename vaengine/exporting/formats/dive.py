@@ -30,7 +30,7 @@ def _document(source: Source, video: ExportedVideo) -> Iterator[str]:
     own = f'"fps": {json.dumps(video.fps)}, "video": {json.dumps(video.file_name, ensure_ascii=False)}'
     yield f'{{"version": 2, {own}, "groups": {{}}, "tracks": {{'
     mark = "\n"
-    for track in tracks_of(source, video, KINDS):
+    for track in tracks_of(source, video, KINDS, by_clock=True):
         yield f'{mark}"{track.number}": {compact_json(_track(track))}'
         mark = ",\n"
     yield "\n}}\n"
@@ -74,5 +74,4 @@ FORMAT = Format(
         "boxes on a straight line between two others, to a quarter of a pixel: DIVE draws them",
     ),
     draws_lines=True,
-    counts_frames=True,
 )

@@ -40,7 +40,7 @@ def files(source: Source) -> Iterator[OutputFile]:
 def _video_labels(source: Source, video: ExportedVideo) -> Iterator[str]:
     yield f'{{"type": "{_ETA}.video.VideoLabels", "frames": {{'
     mark, numbers = "\n", TrackNumbers()
-    for own in source.frames(video, *KINDS):
+    for own in source.frames_by_clock(video, *KINDS):
         objects = [_object(video, row, numbers) for row in own.rows]
         frame = {
             "type": f"{_ETA}.video.VideoFrameLabels",
@@ -110,5 +110,4 @@ FORMAT = Format(
     (*KINDS, *LASTING),
     files,
     ("key points", "files of sound alone"),
-    counts_frames=True,
 )

@@ -1,11 +1,12 @@
 """Label Studio: a task for each video with predictions to correct, and the labelling interface for them.
 
-Source: labelstud.io/tags/videorectangle and /timelinelabels. Frames count from 1, sides are in per cent of
-the picture. At a box that is not `enabled` an appearance ends.
+Source: labelstud.io/tags/video, /videorectangle and /timelinelabels. Frames count from 1 at the rate that the
+task says in `fps`, sides are in per cent of the picture. At a box that is not `enabled` an appearance ends.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -19,6 +20,7 @@ from vaengine.exporting.values.labelled_intervals import LASTING, LabelledInterv
 from vaengine.exporting.values.source import Source
 from vaengine.exporting.values.tracks import Track, TrackBox, keyframes, tracks_of
 
+_EPSILON: Final = 1e-6  # of a frame: times are floats
 KINDS: Final = (PERSON_DETECTION, FACE_DETECTION)
 
 
@@ -38,7 +40,7 @@ def _tasks(source: Source, labels: dict[str, None]) -> Iterator[str]:
 
 
 def _task(source: Source, video: ExportedVideo, labels: dict[str, None]) -> dict[str, Any]:
-    found = (_region(source, video, track) for track in tracks_of(source, video, KINDS))
+    found = (_region(source, video, track) for track in tracks_of(source, video, KINDS, by_clock=True))
     regions = [region for region in found if region["value"]["sequence"]]
     for interval in intervals_from_zero(source, video):
         label = timeline_label(interval)
@@ -71,13 +73,18 @@ def _region(source: Source, video: ExportedVideo, track: Track) -> dict[str, Any
         "origin": "prediction",
         "meta": {"text": list(dict.fromkeys(track.known.values()))},
         "value": {
-            "framesCount": video.video.frame_count,
+            "framesCount": _frames_of(video),
             "duration": video.video.duration_s,
             "labels": [track.noun],
             "sequence": [step for piece in pieces for step in _sequence(video, keyframes(piece))],
         },
         **({} if track.confidence is None else {"score": track.confidence}),
     }
+
+
+def _frames_of(video: ExportedVideo) -> int:
+    """How many frames Label Studio counts, which takes the rate for constant."""
+    return video.number_at(video.video.duration_s)
 
 
 def _in_picture(video: ExportedVideo, piece: Iterable[TrackBox]) -> list[TrackBox]:
@@ -110,8 +117,9 @@ def _sequence(video: ExportedVideo, boxes: list[TrackBox]) -> Iterator[dict[str,
 
 def _range(video: ExportedVideo, interval: LabelledInterval, label: str, number: int) -> dict[str, Any]:
     """The frames that are shown in an interval, the last one included."""
-    first = video.frame_at(interval.start_s)
-    last = max(first, video.frame_at(max(interval.start_s, interval.end_s - 1e-6)))
+    first = min(math.floor(interval.start_s * video.fps + _EPSILON), _frames_of(video) - 1)
+    last = min(math.ceil(interval.end_s * video.fps - _EPSILON), _frames_of(video)) - 1
+    last = max(first, last)
     ranges = [{"start": first + 1, "end": last + 1}]
     return {
         "id": f"range{number}",
@@ -127,7 +135,7 @@ def _range(video: ExportedVideo, interval: LabelledInterval, label: str, number:
 def _config(labels: Iterable[str]) -> Iterator[str]:
     yield '<View>\n  <Labels name="videoLabels" toName="video">\n'
     yield '    <Label value="person"/>\n    <Label value="face"/>\n  </Labels>\n'
-    yield '  <Video name="video" value="$video" framerate="25.0"/>\n'
+    yield '  <Video name="video" value="$video" frameRate="$fps"/>\n'
     yield '  <VideoRectangle name="box" toName="video"/>\n  <TimelineLabels name="timeline" toName="video">\n'
     for label in dict.fromkeys([*labels, "speech"]):
         yield f"    <Label value={quoteattr(label)}/>\n"
@@ -145,5 +153,4 @@ FORMAT = Format(
         "boxes on a straight line between two others, to a quarter of a pixel: Label Studio draws them",
     ),
     draws_lines=True,
-    counts_frames=True,
 )

@@ -51,15 +51,13 @@ def _seqinfo(video: ExportedVideo) -> str:
 
 def _tracked(source: Source, video: ExportedVideo) -> Iterator[str]:
     """Frame, track, box, 1 for counted, class 1, wholly visible."""
-    numbers = TrackNumbers()
+    numbers, folder = TrackNumbers(), video.video_id
     for own in source.frames(video, PERSON_DETECTION):
         for row in own.rows:
             if row.person_id is None:
-                source.losses.set(
-                    row.annotation_type, "is in no track: det.txt alone has it", row.annotation_id, 1
-                )
+                source.losses.add(row.annotation_type, "is in no track: det.txt alone has it", folder)
             else:
-                yield f"{own.frame + 1},{numbers.of(video.video_id, row.person_id)},{_box(row)},1,1,1\n"
+                yield f"{own.frame + 1},{numbers.of(folder, row.person_id)},{_box(row)},1,1,1\n"
 
 
 def _detected(source: Source, video: ExportedVideo) -> Iterator[str]:
@@ -89,5 +87,4 @@ FORMAT = Format(
     files,
     ("key points, names of persons, times",),
     can_have_pictures=True,
-    counts_frames=True,
 )

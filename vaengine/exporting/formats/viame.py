@@ -37,7 +37,7 @@ def _lines(source: Source, video: ExportedVideo) -> Iterator[str]:
     yield _line(_TITLES)
     yield _line(("# metadata", f"fps: {video.fps:.12g}", "exported_by: vaengine"))
     numbers = TrackNumbers(first=0)
-    for own in source.frames(video, *KINDS):
+    for own in source.frames_by_clock(video, *KINDS):
         for row in own.rows:
             label = label_of(row) or row.annotation_id  # a box in no track is a track of its own
             yield _line(_cells(video, row, numbers.of(video.video_id, label), own.frame, own.time_s))
@@ -74,5 +74,4 @@ FORMAT = Format(
     KINDS,
     files,
     ("key points, age, gender and angles of a face",),
-    counts_frames=True,
 )

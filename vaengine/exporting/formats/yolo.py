@@ -48,7 +48,7 @@ def _line(source: Source, video: ExportedVideo, row: Annotation) -> str:
     """The line of a box; empty for one outside the picture."""
     inside = shares_inside(box_of(row), video.video.width, video.video.height)
     if inside is None:
-        source.losses.set(row.annotation_type, "is outside the picture", row.annotation_id, 1)
+        source.losses.add(row.annotation_type, "is outside the picture", video.video_id)
         return ""
     return label_line(CLASSES[row.annotation_type], inside)
 

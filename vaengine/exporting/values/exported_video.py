@@ -66,6 +66,10 @@ class ExportedVideo:
             return self.video.time_s(int(index.pts[frame]))
         return frame / self.fps if self.fps else 0.0
 
+    def number_at(self, time_s: float) -> int:
+        """The frame, from 0, whose place a program with a constant rate gives to what is shown at a time."""
+        return max(0, round(time_s * self.fps))
+
     def frame_at(self, time_s: float) -> int:
         """The frame that is shown at a time, the first or last one outside the video."""
         index = self.video.index

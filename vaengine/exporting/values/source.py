@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from typing import Final
 
 from schemas.annotations.annotation import (
@@ -18,12 +19,12 @@ from schemas.annotations.annotation import (
     Annotation,
 )
 from schemas.annotations.coco import frame_order
-from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
+from schemas.pipelines import AUDIO, FACE, PERSON, SCENE, is_human
 from schemas.storage.backend import StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
 from vaengine.exporting.values.exported_video import ExportedVideo
-from vaengine.exporting.values.frame_rows import FrameRows, by_frame, with_boxes_between
+from vaengine.exporting.values.frame_rows import FrameRows, by_frame, label_of, with_boxes_between
 from vaengine.exporting.values.losses import Losses
 from vaengine.exporting.values.options import DEFAULTS, ExportOptions
 from vaengine.exporting.values.selection import Selection
@@ -32,6 +33,7 @@ from vaengine.results.annotation_kinds import TYPES
 from vaengine.results.presence_intervals import DEFAULT_FPS, Cut, PresenceSampling
 
 VIDEOS_AT_ONCE: Final = 50  # whose facts and jobs are read by one statement
+SHARED_FRAME: Final = "the rate is uneven, and another of its boxes has the same place at a constant rate"
 PIPELINE_OF: Final[Mapping[str, str]] = {
     **dict.fromkeys(TYPES, AUDIO),
     SCENE_TYPE: SCENE,
@@ -59,11 +61,12 @@ class Source:
     _read: dict[tuple[str, str], int] = field(default_factory=dict)  # rows by video and type
 
     def videos(self) -> Iterator[ExportedVideo]:
-        """The videos in their order; those that could never be read are left out."""
+        """The videos in their order, with the machine's results; those never readable are left out."""
         ids = self.selection.video_ids
         for first in range(0, len(ids), VIDEOS_AT_ONCE):
             page = ids[first : first + VIDEOS_AT_ONCE]
-            known, results = self.store.videos(page), complete_results(self.store.jobs_of(page))
+            known, complete = self.store.videos(page), complete_results(self.store.jobs_of(page))
+            results = {key: found for key, found in complete.items() if not is_human(key[1])}
             for number, video_id in enumerate(page, start=first + 1):
                 if video_id not in known:
                     continue
@@ -96,6 +99,19 @@ class Source:
         samplings = {kind: self.sampling(video, kind) for kind in kinds}
         return with_boxes_between(frames, samplings, video.time_s)
 
+    def frames_by_clock(self, video: ExportedVideo, *kinds: str) -> Iterator[FrameRows]:
+        """The same frames as a program with a constant rate counts them; see `ExportedVideo.number_at`.
+
+        Where the rate is uneven, frames may share a number: then a person has the first box of them.
+        """
+        for number, group in groupby(self.frames(video, *kinds), lambda own: video.number_at(own.time_s)):
+            first, *others = group
+            rows = {label_of(row) or row.annotation_id: row for row in first.rows}
+            for row in (row for own in others for row in own.rows):
+                if rows.setdefault(label_of(row) or row.annotation_id, row) is not row:
+                    self.losses.set(row.annotation_type, SHARED_FRAME, row.annotation_id, 1)
+            yield FrameRows(number, first.time_s, tuple(rows.values()) if others else first.rows)
+
     def sampling(self, video: ExportedVideo, kind: str) -> PresenceSampling:
         """The rule by which two boxes of one person, or face, are one appearance."""
         scenes = list(self._all_rows(video, (SCENE_TYPE,)))
@@ -105,10 +121,6 @@ class Source:
     def pictured(self) -> Iterator[ExportedVideo]:
         """The videos that have pictures."""
         return (video for video in self.videos() if video.video.has_pictures)
-
-    def rows_read_of(self, video_id: str, kind: str) -> int:
-        """How many rows of a type of a video were read."""
-        return self._read.get((video_id, kind), 0)
 
     def rows_read(self) -> dict[str, int]:
         """How many rows of each type were read, each counted once."""

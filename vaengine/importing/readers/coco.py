@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from schemas.annotations.annotation import BBox
@@ -43,9 +43,9 @@ def read(value: Any) -> ImportedFile:
 
 def _videos(value: Record) -> Iterator[ImportedVideo]:
     names = {category["id"]: str(category["name"]) for category in value["categories"]}
-    videos = {video["id"]: video for video in value.get("videos") or ()} or {None: {}}
-    only = next(iter(videos)) if len(videos) == 1 else None
     images = {image["id"]: image for image in value["images"]}
+    videos = {video["id"]: video for video in value.get("videos") or ()} or _unlisted(images.values())
+    only = next(iter(videos)) if len(videos) == 1 else None
     of_video: dict[Any, list[Record]] = defaultdict(list)
     for annotation in value["annotations"]:
         if "bbox" in annotation:
@@ -53,6 +53,12 @@ def _videos(value: Record) -> Iterator[ImportedVideo]:
     for key, video in videos.items():
         own = [image for image in images.values() if image.get("video_id", only) == key]
         yield _video(video, own, of_video[key], images, names)
+
+
+def _unlisted(images: Iterable[Record]) -> dict[Any, Record]:
+    """The videos that images name where the file has no list of them: one without a name where none does."""
+    ids = dict.fromkeys(image.get("video_id") for image in images) or {None: None}
+    return {key: {"name": key} if isinstance(key, str) else {} for key in ids}
 
 
 def _video(

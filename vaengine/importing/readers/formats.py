@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from schemas.errors import UnreadableImport, UsageError
 from vaengine.importing.document import ImportedFile
-from vaengine.importing.readers import boris, coco, cvat, dive, eaf, label_studio, via, viame
-from vaengine.importing.readers.parsing import SourceFile, csv_rows, json_value, reason, xml_root
+from vaengine.importing.readers import (
+    audacity,
+    boris,
+    coco,
+    cvat,
+    dive,
+    eaf,
+    label_studio,
+    via,
+    viame,
+    videoannotator,
+)
+from vaengine.importing.readers.parsing import (
+    SourceFile,
+    csv_rows,
+    json_value,
+    reason,
+    tsv_rows,
+    xml_root,
+)
 
-Syntax = Literal["XML", "JSON", "CSV"]
+Syntax = Literal["XML", "JSON", "CSV", "TSV"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +48,27 @@ _READERS: Final = (
     Format(cvat.NAME, "XML", cvat.matches, cvat.read),
     Format(eaf.NAME, "XML", eaf.matches, eaf.read),
     Format(boris.NAME, "JSON", boris.matches, boris.read),
+    Format(videoannotator.NAME, "JSON", videoannotator.matches, videoannotator.read),
     Format(coco.NAME, "JSON", coco.matches, coco.read),
     Format(dive.NAME, "JSON", dive.matches, dive.read),
     Format(label_studio.NAME, "JSON", label_studio.matches, label_studio.read),
     Format(via.NAME, "CSV", via.matches, via.read),
     Format(viame.NAME, "CSV", viame.matches, viame.read),
+    Format(audacity.NAME, "TSV", audacity.matches, audacity.read),
 )
+
+
+def _label_track(file: SourceFile) -> audacity.LabelTrack:
+    path = Path(file.name).absolute()
+    return audacity.LabelTrack(path.stem, path.parent.name, list(tsv_rows(file)))
+
+
 FORMATS: Final = {one.name: one for one in _READERS}
 _PARSERS: Final[dict[Syntax, Callable[[SourceFile, str], Any]]] = {
     "XML": xml_root,
     "JSON": json_value,
     "CSV": lambda file, name: list(csv_rows(file, name)),
+    "TSV": lambda file, _: _label_track(file),
 }
 
 
@@ -75,5 +104,7 @@ def _read(file: SourceFile, of: Format, content: Any) -> ImportedFile:
 
 
 def _syntax(data: bytes) -> Syntax:
-    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    return "XML" if start == b"<" else "JSON" if start in (b"{", b"[") else "CSV"
+    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start[:1] in (b"<", b"{", b"["):
+        return "XML" if start[:1] == b"<" else "JSON"
+    return "TSV" if b"\t" in start.partition(b"\n")[0] else "CSV"

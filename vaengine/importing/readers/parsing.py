@@ -83,6 +83,13 @@ def csv_rows(file: SourceFile, format_name: str) -> Iterator[tuple[int, list[str
         raise file.refuse(format_name, f"line {reader.line_num}: {error}") from error
 
 
+def tsv_rows(file: SourceFile) -> Iterator[tuple[int, list[str]]]:
+    """The cells between tabs of each line that has any, with its number from 1; quotes mean nothing."""
+    for line, text in enumerate(file.text.splitlines(), start=1):
+        if text.strip():
+            yield line, text.split("\t")
+
+
 def reason(error: Exception) -> str:
     """What was wrong with a value that could not be read."""
     return f"{error} is missing, or names nothing" if isinstance(error, KeyError) else str(error)

@@ -85,3 +85,22 @@ def test_boxes_between_two_of_a_segment_are_computed_and_none_between_segments()
 def test_boxes_in_no_track_stay_in_their_frame() -> None:
     found = boxes_at([row(0, 0.0, None), row(10, 20.0, None)], "person_id", [0, 5, 10])
     assert [len(found[frame]) for frame in (0, 5, 10)] == [1, 0, 1]
+
+
+def test_hota_is_what_the_paper_says_of_a_miss_a_false_box_and_a_change_of_identity() -> None:
+    # By hand, equations 7, 9 and 17 of Luiten et al.: 3 true boxes, 1 missed, 1 false, so DetA is 3/5. The
+    # first two have 2 pairs of one identity and 2 of the truth more: 2/4 each; the third 1, 3 and 1: 1/5.
+    truth = {frame: [seen("a", 0)] for frame in range(4)}
+    found = {0: [seen("x", 0)], 1: [seen("x", 0)], 2: [seen("y", 0)], 3: [seen("y", 500)]}
+    result = agreement(truth, found, 0.5)
+    assert result.det_a == pytest.approx(3 / 5)
+    assert result.ass_a == pytest.approx((2 / 4 + 2 / 4 + 1 / 5) / 3)
+    assert result.hota == pytest.approx(math.sqrt(0.6 * 0.4))
+
+
+def test_hota_counts_the_overlaps_at_which_boxes_are_still_the_same() -> None:
+    # Boxes that overlap by a third are one at 0.05 to 0.30: at 6 of the 19 overlaps.
+    truth = {frame: [seen("a", 0)] for frame in range(3)}
+    found = {frame: [seen("x", 5)] for frame in range(3)}
+    result = agreement(truth, found, 0.5)
+    assert (result.hota, result.det_a, result.ass_a) == pytest.approx((6 / 19,) * 3)

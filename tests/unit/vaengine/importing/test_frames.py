@@ -63,9 +63,9 @@ def test_frames_of_a_variable_rate_are_counted_by_decoding() -> None:
     assert (frames.end_s(3), frames.end_s(4)) == (2.0, VARIABLE.duration_s)
 
 
-def test_a_clock_means_the_nearest_frame_of_a_variable_rate() -> None:
+def test_a_clock_means_the_frame_of_a_variable_rate_that_is_shown_then() -> None:
     frames = VideoFrames("f", by_clock(25, 1, 5), VARIABLE)
-    assert [frames.frame_of(FrameBox(n, BBox(0, 0, 1, 1))) for n in (0, 1, 5, 30)] == [0, 1, 3, 4]
+    assert [frames.frame_of(FrameBox(n, BBox(0, 0, 1, 1))) for n in (0, 1, 3, 5, 30)] == [0, 1, 1, 3, 3]
 
 
 def test_times_of_frames_are_those_of_the_video() -> None:

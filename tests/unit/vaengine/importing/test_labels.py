@@ -26,11 +26,12 @@ def test_an_event_is_what_its_group_or_its_label_says(
 
 
 def test_what_a_person_says_of_a_label_counts_first() -> None:
-    rules = LabelRules.of(["Dancer=person", "Tier 1=speech", "laughter=none"])
+    rules = LabelRules.of(["Dancer=person", "Tier 1=speech", "laughter=none", "person=none"])
     assert rules.of_box("dancer") == "person"
     assert rules.of_box("car") is None
     assert rules.of_event(ImportedEvent("hi", 0.0, group="tier 1")) == ("speech", "hi")
     assert rules.of_event(ImportedEvent("Laughter", 0.0)) is None
+    assert rules.of_event(ImportedEvent("Ána", 0.0, group="person Ána")) is None
 
 
 @pytest.mark.parametrize("text", ["dancer", "=person", "dancer=dancer", "dancer="])

@@ -18,11 +18,11 @@ def test_a_plot_has_a_row_for_each_line_with_its_shares_and_errors() -> None:
     lines = (BOXES, Agreement("audio_event", "laughter", None, time=SOUND))
     shares, errors = plot_comparison(Comparison("human", "machine", ("v",), lines, ())).axes
     assert [label.get_text() for label in shares.get_yticklabels()] == [
-        "person_detection\n20 and 30",
-        "audio_event laughter\n2 and 4",
+        "person_detection\nA 20 · B 30",
+        "audio_event laughter\nA 2 · B 4",
     ]
     assert sorted(bar.get_width() for bar in errors.patches) == [0.25, 0.5]
-    assert shares_of(BOXES) == {"precision": 1 / 3, "recall": 0.5, "HOTA": 0.6}
+    assert shares_of(BOXES) == {"precision": 1 / 3, "recall": 0.5, "IoU": 0.9, "HOTA": 0.6}
 
 
 def test_a_plot_without_anything_that_matched_says_so() -> None:

@@ -21,6 +21,8 @@ EXAMPLES = {
     "boris": files.boris([[0.5, "Ána", "grooming", "", ""], [1.5, "Ána", "grooming", "", ""]]),
     "coco": files.coco([(0, BOX, 3)]),
     "via": files.via_tracks((0, BOX, 3)),
+    "audacity": files.audacity((0.5, 1.5, "laughter"), (2.0, 2.0, "a clap")),
+    "videoannotator": files.videoannotator([(0, BOX, 3), (5, BOX, 3)]),
 }
 
 
@@ -39,7 +41,7 @@ def test_a_byte_order_mark_does_no_harm(name: str) -> None:
     assert read_file(SourceFile("a file", b"\xef\xbb\xbf" + EXAMPLES[name].encode())).format == name
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS.keys() - {"viame"}))  # of which each line is whole
+@pytest.mark.parametrize("name", sorted(FORMATS.keys() - {"viame", "audacity"}))  # each line is whole
 def test_half_a_file_is_refused(name: str) -> None:
     half = EXAMPLES[name][: len(EXAMPLES[name]) // 2]
     with pytest.raises(UnreadableImport, match="nothing was imported"):
@@ -221,3 +223,52 @@ def test_via_3_has_stretches_of_time() -> None:
     video = read(text)
     assert video.name == "garden.mp4"
     assert video.events == (ImportedEvent("laughter", 1.5, 2.5, text="laughter"),)
+
+
+def label_track(name: str, *labels: tuple[float, float, str]) -> list[ImportedEvent]:
+    (video,) = read_file(SourceFile(name, files.audacity(*labels).encode())).videos
+    return list(video.events)
+
+
+def test_a_label_of_audacity_lasts_or_is_a_point_in_time() -> None:
+    events = label_track("notes.txt", (0.5, 1.5, 'he "laughs", loudly'), (2.0, 2.0, "a clap"))
+    found = [(one.label, one.start_s, one.end_s, one.group) for one in events]
+    assert found == [('he "laughs", loudly', 0.5, 1.5, "notes"), ("a clap", 2.0, None, "notes")]
+
+
+def test_a_track_of_speech_of_audacity_is_of_the_video_of_its_folder_and_says_who_speaks() -> None:
+    file = SourceFile(
+        "/labels/garden/speech.txt", files.audacity((0, 1, "Ána: at 5: yes"), (1, 2, "no")).encode()
+    )
+    (video,) = read_file(file).videos
+    assert video.name == "garden"
+    assert [(one.subject, one.text) for one in video.events] == [("Ána", "at 5: yes"), (None, "no")]
+
+
+def test_a_broken_line_of_audacity_is_named() -> None:
+    with pytest.raises(UnreadableImport, match="line 2"):
+        read("0.5\t1.5\tlaughter\nnow\t2.5\tmusic\n")
+
+
+def test_videoannotator_has_tracks_and_no_names_but_those_that_people_gave() -> None:
+    video = read(EXAMPLES["videoannotator"])
+    (track,) = video.tracks
+    assert (video.name, video.picture, track.track_id, track.name) == ("garden", (640, 360), "3", None)
+    assert [(box.frame, box.time_s) for box in track.boxes] == [(0, 0.0), (5, 0.2)]
+    given = {"labeling_method": "manual", "person_label": "Ána", "person_id": "person_0007"}
+    (track,) = read(files.videoannotator([(0, BOX, 3)], **given)).tracks
+    assert (track.track_id, track.name) == ("person_0007", "Ána")
+
+
+def test_a_face_of_videoannotator_is_counted_in_its_frame_and_is_in_no_track() -> None:
+    text = files.videoannotator([(0, BOX, 1)], face_id=0, track_id=None)
+    (track,) = read(text.replace('"name": "person"', '"name": "face"')).tracks
+    assert (track.label, track.track_id) == ("face", None)
+
+
+def test_coco_without_a_list_of_videos_has_those_that_its_images_name() -> None:
+    value = json.loads(EXAMPLES["coco"])
+    del value["videos"]
+    assert len(read(json.dumps(value)).tracks) == 1
+    value["images"][0]["video_id"] = "street"
+    assert read(json.dumps(value)).name == "street"
