@@ -50,7 +50,8 @@ def _nothing(_: int) -> None:
 class Source:
     """Reads a selection of a store; every method reads anew, so that a format may go over it twice.
 
-    `losses` collects what a format leaves out. `listener` hears of each row that was read.
+    `losses` collects what a format leaves out. `listener` hears of each row that was read. With `has_human`
+    what people made is among the results, by pipelines of its own.
     """
 
     store: StorageBackend
@@ -58,15 +59,16 @@ class Source:
     options: ExportOptions = DEFAULTS
     losses: Losses = field(default_factory=Losses)
     listener: Callable[[int], None] = _nothing
+    has_human: bool = False
     _read: dict[tuple[str, str], int] = field(default_factory=dict)  # rows by video and type
 
     def videos(self) -> Iterator[ExportedVideo]:
-        """The videos in their order, with the machine's results; those never readable are left out."""
+        """The videos in their order, with their results; those never readable are left out."""
         ids = self.selection.video_ids
         for first in range(0, len(ids), VIDEOS_AT_ONCE):
             page = ids[first : first + VIDEOS_AT_ONCE]
             known, complete = self.store.videos(page), complete_results(self.store.jobs_of(page))
-            results = {key: found for key, found in complete.items() if not is_human(key[1])}
+            results = {key: one for key, one in complete.items() if self.has_human or not is_human(key[1])}
             for number, video_id in enumerate(page, start=first + 1):
                 if video_id not in known:
                     continue

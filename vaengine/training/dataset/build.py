@@ -86,7 +86,8 @@ def build_dataset(
 ) -> BuiltDataset:
     """Build a dataset in a folder; see `vaengine.build_dataset` for what is raised."""
     check_folder(target, force=force, manifest_name=DATASET_MANIFEST, noun="dataset", also=LABEL_CACHES)
-    source, left, chosen = Source(store, selection), LeftOutCounts(), classes or SceneClasses()
+    source, left = Source(store, selection, has_human=True), LeftOutCounts()
+    chosen = classes or SceneClasses()
     with whole_folder(target) as folder:
         cuts = list(_cuts(source, request, chosen, folder / CUT, left, listener))
         people = people_in_videos(store, sorted({one.candidate.video_id for one in cuts}))
