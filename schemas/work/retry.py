@@ -35,7 +35,7 @@ PERMANENT: Final = frozenset({
     *("unreadable", "file_name", "no_such_track", "changed"),
     *("truncated", "sound_truncated", "decoder"),
     *("stale_epoch", "lease_lost", "stale_attempt", "unstorable", "not_equal"),
-    *("internal", "model", "not_started", "query_timeout"),
+    *("internal", "model", "not_started", "query_timeout", "training"),
     *("too_large", "server_refused", "server_unreachable"),  # of a client and its server; no work fails so
     *(POISONED, CANCELLED),
 })  # fmt: skip
