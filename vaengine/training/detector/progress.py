@@ -40,6 +40,7 @@ class TrainingLines:
     """Lines for a person about events; `elapsed_s` are seconds since training began here."""
 
     first_epoch: int = 0
+    first_epoch_s: float = 0.0
 
     def of(self, event: Mapping[str, Any], elapsed_s: float) -> str | None:
         """The line of an event; None where there is nothing to say."""
@@ -50,6 +51,7 @@ class TrainingLines:
             self.first_epoch = event["epochs"]
             return f"going on after epoch {event['epochs']}"
         if name == "training":
+            self.first_epoch_s = elapsed_s
             return _frozen(event)
         if name == "batch":
             return f"epoch {event['epoch']}: batch {event['batch']} of {event['batches']}"
@@ -62,7 +64,7 @@ class TrainingLines:
             if event["best_epoch"] == event["epoch"]
             else (f"best: {event['best_map50_95']:.3f} in epoch {event['best_epoch']}")
         )
-        remaining = f", {clock(elapsed_s / max(1, done) * left)} left" if left else ""
+        remaining = f", {clock((elapsed_s - self.first_epoch_s) / max(1, done) * left)} left" if left else ""
         return (
             f"epoch {event['epoch']} of {event['epochs']}: mAP50-95 {event['map50_95']:.3f}, "
             f"mAP50 {event['map50']:.3f} on val, {best}{remaining}"

@@ -77,6 +77,8 @@ class TrainingFolder:
                 f"training {name} was begun with {'; '.join(said)}: give the same, begin anew with --force, "
                 "or choose another --name"
             )
+        if earlier is None and any(path.name != LOCK for path in self.path.iterdir()):
+            raise UsageError(f"{self.path} has files that are no training: choose another --name or --out")
         if force or earlier is None:
             self._clear()
             write_atomic(self.path / REQUEST, json.dumps(asdict(record), indent=2).encode())

@@ -29,7 +29,8 @@ def test_events_are_read_once_and_whole_and_earlier_ones_not_at_all(tmp_path: Pa
 def test_a_line_says_how_good_an_epoch_was_and_what_time_is_left() -> None:
     lines = TrainingLines()
     assert lines.of({"event": "resumed", "epochs": 2}, 0.0) == "going on after epoch 2"
-    assert lines.of({"event": "epoch", "epoch": 3, **EPOCH}, 60.0) == (
+    assert lines.of({"event": "training", "frozen": 0, "batch_norms": 81}, 30.0) is None
+    assert lines.of({"event": "epoch", "epoch": 3, **EPOCH}, 90.0) == (
         "epoch 3 of 5: mAP50-95 0.410, mAP50 0.950 on val, the best so far, 2:00 left"
     )
     assert "best: 0.410 in epoch 3" in str(lines.of({"event": "epoch", "epoch": 5, **EPOCH}, 90.0))

@@ -29,6 +29,16 @@ def test_the_same_is_gone_on_with_and_other_settings_begin_only_with_force(tmp_p
         assert not (folder.path / "checkpoint").exists()
 
 
+def test_files_of_something_else_are_never_removed(tmp_path: Path) -> None:
+    folder = TrainingFolder(tmp_path / "pets")
+    folder.path.mkdir()
+    (folder.path / "notes.txt").touch()
+    refused = pytest.raises(UsageError, match="no training")
+    with refused, folder.opened("pets", RECORD, force=True):
+        pass
+    assert (folder.path / "notes.txt").exists()
+
+
 def test_one_process_trains_in_a_folder_at_a_time(tmp_path: Path) -> None:
     folder = TrainingFolder(tmp_path / "pets")
     refused = pytest.raises(UsageError, match="another process")
