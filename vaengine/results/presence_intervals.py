@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -49,8 +49,10 @@ class PresenceSampling:
 
     fps: float
     cuts: tuple[Cut, ...] = ()
+    _cut_frames: tuple[int, ...] = field(init=False, repr=False, compare=False, default=())
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_cut_frames", tuple(cut.frame for cut in self.cuts))
         if not self.fps > 0:
             raise ValueError(f"frames are sampled at more than 0 a second, got {self.fps}")
 
@@ -83,7 +85,7 @@ class PresenceSampling:
 
     def _following(self, frame: int) -> int:
         """Position of the first cut after a frame."""
-        return bisect_right(self.cuts, frame, key=lambda cut: cut.frame)
+        return bisect_right(self._cut_frames, frame)
 
 
 def usual_fps(tracks: Iterable[Sequence[Seen]]) -> float:

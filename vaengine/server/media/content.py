@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -14,16 +14,16 @@ from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound
 from schemas.media.frames import Floats
 from schemas.media.video import Video
-from schemas.pipelines import AnsweredBy
+from schemas.pipelines import AnsweredBy, of_machine
 from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
-from vaengine.correcting.history import revision_of
 from vaengine.results.lookup import VideoResults, newest_results
 from vaengine.timeline.video_timeline import VideoTimeline
 
 MAX_ROWS_KEPT: Final = 1_000_000  # of all videos together; the last one that was asked for always stays
 
+Name = tuple[str, AnsweredBy]  # a video's id, and whose results
 State = tuple[tuple[str, ...], ...]  # equal states have equal rows
 
 
@@ -47,11 +47,6 @@ class VideoContent:
         rates = self.results.sample_fps, self.results.face_fps
         return VideoTimeline.of_rows(self.rows, *rates, lambda frame: self.start_s(frame + 1))
 
-    @property
-    def revision(self) -> str:
-        """Another one for other results: that which a correction of these results names."""
-        return revision_of(self.results.pipelines.values())
-
     @cached_property
     def times_s(self) -> Floats:
         """Seconds from the first frame to each frame, N float64."""
@@ -70,30 +65,35 @@ class VideoContents:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, AnsweredBy], tuple[State, VideoContent]] = OrderedDict()
+        self._kept: OrderedDict[Name, tuple[State, VideoContent]] = OrderedDict()
+        self._reading: defaultdict[Name, threading.Lock] = defaultdict(threading.Lock)
 
     def of(self, store: ResultStore, video_id: str, answered_by: AnsweredBy = "corrected") -> VideoContent:
         """The content of a video by its very id: what people made stands over what the machine found.
 
         `answered_by` says whose results count. Raises `NotFound`.
         """
-        found, name = _found(store, video_id, answered_by), (video_id, answered_by)
-        state = _state(found)
+        found, name = results_of_video(store, video_id, answered_by), (video_id, answered_by)
+        with self._lock:
+            reading = self._reading[name]
+        with reading:  # a page asks for several parts at a time, which are read once
+            return self._kept_content(name, _state(found)) or self._read(store, name, found)
+
+    def _kept_content(self, name: Name, state: State) -> VideoContent | None:
         with self._lock:
             kept = self._kept.get(name)
-            if kept is not None and kept[0] == state:
-                self._kept.move_to_end(name)
-                return kept[1]
+            if kept is None or kept[0] != state:
+                return None
+            self._kept.move_to_end(name)
+            return kept[1]
+
+    def _read(self, store: ResultStore, name: Name, found: VideoResults) -> VideoContent:
         content = VideoContent(_with_rows(store, found))
         if all(result.status is JobStatus.COMPLETED for result in found.pipelines.values()):
-            self._keep(name, state, content)
+            self._keep(name, _state(found), content)
         return content
 
-    def revision(self, store: ResultStore, video_id: str) -> str:
-        """The revision of a video's content, without reading its rows; raises `NotFound`."""
-        return revision_of(_found(store, video_id, "corrected").pipelines.values())
-
-    def _keep(self, name: tuple[str, AnsweredBy], state: State, content: VideoContent) -> None:
+    def _keep(self, name: Name, state: State, content: VideoContent) -> None:
         with self._lock:
             self._kept[name] = (state, content)
             self._kept.move_to_end(name)
@@ -112,12 +112,22 @@ def video_of(store: ResultStore, video_id: str) -> Video:
     return video
 
 
-def _found(store: ResultStore, video_id: str, answered_by: AnsweredBy) -> VideoResults:
-    """The current results of a video, without their rows."""
+def results_of_video(store: ResultStore, video_id: str, answered_by: AnsweredBy) -> VideoResults:
+    """The current results of a video by its very id, without their rows; raises `NotFound`."""
     video = video_of(store, video_id)
     newest = newest_results(store.jobs_of([video_id]), answered_by)
     results = {name: result for name, (_, result) in newest.items()}
     return VideoResults(video, (), results, {name: job for name, (job, _) in newest.items()})
+
+
+def rows_of_pipeline(store: ResultStore, found: VideoResults, pipeline: str) -> list[Annotation]:
+    """The rows that answer for one pipeline of the machine."""
+    return [
+        row
+        for name, result in found.pipelines.items()
+        if of_machine(name) == pipeline
+        for row in store.annotations(WorkKey(found.video.video_id, name, result.config_hash))
+    ]
 
 
 def _with_rows(store: ResultStore, found: VideoResults) -> VideoResults:

@@ -14,11 +14,10 @@ from schemas.media.video import Video
 from schemas.work.job import BatchJob
 from vaengine.correcting.correction import correct_boxes, undo_correction
 from vaengine.correcting.edits import BoxEdit, BoxRedrawing, LooseBoxEdit, Stretch, TrackDeletion
-from vaengine.correcting.history import corrections_among
+from vaengine.correcting.history import corrections_among, revision_of
 from vaengine.server.context import Reader, Writer
 from vaengine.server.error_answers import declared
-from vaengine.server.media.content import video_of
-from vaengine.server.media.shelf import Shelf
+from vaengine.server.media.content import results_of_video, video_of
 
 router = APIRouter(prefix="/api/videos/{video_id}/corrections", tags=["media"])
 
@@ -122,7 +121,7 @@ def corrections(video_id: str, store: Reader) -> list[PastCorrection]:
 
 
 @router.post("", responses=ERRORS)
-def correct(video_id: str, store: Writer, shelf: Shelf, wanted: Corrections) -> Corrected:
+def correct(video_id: str, store: Writer, wanted: Corrections) -> Corrected:
     """Correct boxes; the machine's results stay, and people's answer from now on.
 
     What was made of results that have changed meanwhile is refused with status 409.
@@ -130,18 +129,18 @@ def correct(video_id: str, store: Writer, shelf: Shelf, wanted: Corrections) -> 
     video = video_of(store, video_id)
     edits = [_edit(video, edit) for edit in wanted.edits]
     job = correct_boxes(store, video, edits, wanted.revision, wanted.annotator)
-    return _stored(store, shelf, job)
+    return _stored(store, job)
 
 
 @router.post("/undo", responses=ERRORS)
-def undo(video_id: str, store: Writer, shelf: Shelf, wanted: Undoing) -> Corrected:
+def undo(video_id: str, store: Writer, wanted: Undoing) -> Corrected:
     """Take back the newest correction that is not taken back yet."""
-    return _stored(store, shelf, undo_correction(store, video_of(store, video_id), wanted.revision))
+    return _stored(store, undo_correction(store, video_of(store, video_id), wanted.revision))
 
 
-def _stored(store: Writer, shelf: Shelf, job: BatchJob) -> Corrected:
-    revision = shelf.contents.revision(store, job.video_id)
-    return Corrected(job_id=job.job_id, revision=revision)
+def _stored(store: Writer, job: BatchJob) -> Corrected:
+    found = results_of_video(store, job.video_id, "corrected")
+    return Corrected(job_id=job.job_id, revision=revision_of(found.pipelines.values()))
 
 
 def _edit(video: Video, wanted: Deletion | Redrawing) -> BoxEdit:

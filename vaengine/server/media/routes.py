@@ -10,9 +10,11 @@ from fastapi import APIRouter, Query, Response
 from actors.stores.rules.people import NamedPerson
 from schemas.errors import UsageError
 from schemas.paths import name_of
-from schemas.pipelines import AnsweredBy, is_human, order_of
+from schemas.pipelines import AUDIO, AnsweredBy, is_human, order_of
+from vaengine.correcting.history import revision_of
 from vaengine.people.resolution import EntityResolution
 from vaengine.results.audio import speech_of
+from vaengine.results.lookup import VideoResults
 from vaengine.server.context import Reader
 from vaengine.server.error_answers import declared
 from vaengine.server.media.addresses import KEPT, PREFIX, Seconds, address_of
@@ -26,7 +28,7 @@ from vaengine.server.media.answers import (
     Utterance,
 )
 from vaengine.server.media.boxes import BoxColumns, box_columns
-from vaengine.server.media.content import VideoContent, video_of
+from vaengine.server.media.content import VideoContent, results_of_video, rows_of_pipeline, video_of
 from vaengine.server.media.frame_times import packed_times
 from vaengine.server.media.lanes import Lane, LaneKind, lanes_of
 from vaengine.server.media.shelf import Shelf, closing_shelf
@@ -41,10 +43,10 @@ Source = Annotated[AnsweredBy, Query(description="whose results: corrected is pe
 
 
 @router.get("/review")
-def review(video_id: str, store: Reader, shelf: Shelf, source: Source = "corrected") -> ReviewFacts:
+def review(video_id: str, store: Reader, source: Source = "corrected") -> ReviewFacts:
     """The facts of a video, and of its results."""
-    content = shelf.contents.of(store, video_id, source)
-    video, results = content.video, content.results
+    results = results_of_video(store, video_id, source)
+    video = results.video
     return ReviewFacts(
         video_id=video_id,
         name=name_of(video.path),
@@ -76,10 +78,10 @@ def review(video_id: str, store: Reader, shelf: Shelf, source: Source = "correct
         provenance=results.provenance,
         people={
             label: PersonName(person_id=one.person_id, name=one.name)
-            for label, one in _people(store, content).items()
+            for label, one in _people(store, results).items()
         },
-        revision=content.revision,
-        is_corrected=_is_of_people(content),
+        revision=revision_of(results.pipelines.values()),
+        is_corrected=_is_of_people(results),
     )
 
 
@@ -113,7 +115,7 @@ def lanes(
     end_s = content.video.duration_s if end is None else end
     if start_s >= end_s:
         raise UsageError(f"nothing lies between {start_s:g} s and {end_s:g} s: `from` must come before `to`")
-    all_lanes = lanes_of(content.timeline, _names(store, content))
+    all_lanes = lanes_of(content.timeline, _names(store, content.results))
     return [
         _lane_answer(lane, lane.within(start_s, end_s, px))
         for lane in all_lanes
@@ -138,8 +140,9 @@ def boxes(
 
 
 @router.get("/words")
-def words(video_id: str, store: Reader, shelf: Shelf, source: Source = "corrected") -> list[Utterance]:
+def words(video_id: str, store: Reader, source: Source = "corrected") -> list[Utterance]:
     """What is said, in order of time."""
+    found = results_of_video(store, video_id, source)
     return [
         Utterance(
             text=speech.text,
@@ -151,7 +154,7 @@ def words(video_id: str, store: Reader, shelf: Shelf, source: Source = "correcte
                 SpokenWord(text=word.text, start_s=word.start_s, end_s=word.end_s) for word in speech.words
             ],
         )
-        for speech in speech_of(shelf.contents.of(store, video_id, source).rows)
+        for speech in speech_of(rows_of_pipeline(store, found, AUDIO))
     ]
 
 
@@ -160,21 +163,21 @@ def _first_s(content: VideoContent) -> float:
     return min((row.timestamp_seconds for row in content.rows if row.timestamp_seconds), default=0.0)
 
 
-def _people(store: Reader, content: VideoContent) -> Mapping[str, NamedPerson]:
+def _people(store: Reader, found: VideoResults) -> Mapping[str, NamedPerson]:
     """The person of each label that is anybody's: a correction keeps the labels of what it was made of."""
-    people = EntityResolution(store).in_video(content.video.video_id)
-    if not _is_of_people(content):
+    people = EntityResolution(store).in_video(found.video.video_id)
+    if not _is_of_people(found):
         return people
-    return {**people, **EntityResolution(store, "corrected").in_video(content.video.video_id)}
+    return {**people, **EntityResolution(store, "corrected").in_video(found.video.video_id)}
 
 
-def _is_of_people(content: VideoContent) -> bool:
-    return any(map(is_human, content.results.pipelines))
+def _is_of_people(found: VideoResults) -> bool:
+    return any(map(is_human, found.pipelines))
 
 
-def _names(store: Reader, content: VideoContent) -> Mapping[str, str]:
+def _names(store: Reader, found: VideoResults) -> Mapping[str, str]:
     """The names of those labels of a video that are somebody's with a name."""
-    people = _people(store, content).items()
+    people = _people(store, found).items()
     return {label: person.name for label, person in people if person.name}
 
 

@@ -58,8 +58,7 @@ class Review {
     this.corrections = new Corrections(this);
     this.listen();
     globalThis.review = this; // for tests, and for the curious
-    await attempt(() => this.lanes.fetch());
-    await attempt(() => this.loadVideo());
+    await Promise.all([attempt(() => this.lanes.fetch()), attempt(() => this.loadVideo())]); // the picture waits for nothing
     const t = query.get("t");
     if (t !== null && Number.isFinite(Number(t))) await this.player.seekTime(Number(t));
     const end = query.get("end");
