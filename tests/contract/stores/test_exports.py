@@ -30,7 +30,7 @@ def filled(url: str) -> str:
 
 def exported(url: str, folder: Path) -> dict[str, dict[str, bytes]]:
     """The content of each file by format and name, but for the manifest, which names the store."""
-    options = ExportOptions(pictures=False, interpolate=True)
+    options = ExportOptions(pictures=False)
     return {
         name: contents(vaengine.export(name, folder / name, db=url, options=options).folder)
         for name in STREAMED
