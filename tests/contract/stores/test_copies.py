@@ -150,7 +150,7 @@ def test_the_question_names_the_store_and_the_folders(
 
 
 @pytest.mark.parametrize(
-    "place", ["files", "sqlite"], indirect=True
+    "place", ["files", pytest.param("sqlite", marks=pytest.mark.long)], indirect=True
 )  # files beside PostgreSQL go as those beside SQLite do
 @pytest.mark.parametrize("what", ["a video", "a person", "old jobs"])
 @pytest.mark.parametrize("link", ["the video's folder", "a folder in it", "checkpoints"])

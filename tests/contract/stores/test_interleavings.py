@@ -295,8 +295,8 @@ def undisturbed(backend: str) -> str:
 
 
 EXAMPLES = {
-    "files": 5,
-    "sqlite": 5,
+    "files": 3,
+    "sqlite": 3,
     "postgresql": 1,
 }  # of the last each takes twice as long, and it shares its code with the second
 LONG = 40  # times as many

@@ -143,7 +143,10 @@ def killed(dying: Callable[[str, str, int], None], source: str, destination: str
     return child.exitcode != 0
 
 
-@pytest.mark.parametrize("destination", STORES)
+@pytest.mark.parametrize(
+    "destination",
+    [pytest.param("files", marks=pytest.mark.long), *[store for store in STORES if store != "files"]],
+)
 def test_a_migration_killed_after_any_unit_goes_on(sources, tmp_path, destination):
     source, url = sources["sqlite"], STORES[destination](tmp_path / "copy")
     total = sum(len(rows) for rows in sections(source).values())
@@ -608,15 +611,15 @@ def test_a_dry_run_lists_what_would_be_overwritten_and_verify_names_the_command(
     ("column", "value", "reason"),
     [
         ("data", '{"text": "a\\u0000b"}', "NUL character in JSON"),
-        ("data", '{"text": "\\ud800"}', "lone surrogate in JSON"),
+        pytest.param("data", '{"text": "\\ud800"}', "lone surrogate in JSON", marks=pytest.mark.long),
         ("data", '{"n": 1E22}', "would be kept as 10000000000000000000000"),
-        ("data", '{"n": -0.0}', "would be kept as 0"),
+        pytest.param("data", '{"n": -0.0}', "would be kept as 0", marks=pytest.mark.long),
         ("data", '{"n": NaN}', "NaN in JSON"),
         ("annotation_id", "not-a-uuid", "is no UUID"),
         ("person_id", "a\0b", "NUL character in text"),
-        ("created_at", "yesterday", "is no time"),
+        pytest.param("created_at", "yesterday", "is no time", marks=pytest.mark.long),
         ("frame_number", "seven", "is no integer"),
-        ("confidence", "high", "is no floating-point number"),
+        pytest.param("confidence", "high", "is no floating-point number", marks=pytest.mark.long),
     ],
 )
 def test_what_postgresql_would_refuse_or_change_is_named_before_and_during(own, column, value, reason):

@@ -39,7 +39,7 @@ CASES = [
 
 every_case = pytest.mark.parametrize(("backend", "variant"), CASES)
 EXAMPLES = settings(
-    max_examples=3,  # of each of some seventy cases
+    max_examples=2,  # of each of some seventy cases
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
