@@ -81,7 +81,8 @@ def test_a_killed_training_goes_on_and_its_weights_find_people_better_in_a_run(
     before, after = (report["outcome"][when] for when in ("before", "after"))
     assert (report["outcome"]["frozen"], report["outcome"]["epochs"]) == (81, 3)
     assert before["map50"] > 0.9
-    assert after["map50"] > before["map50"] - 0.01, "ultralytics' own defaults leave 0"
+    assert after["map50"] > before["map50"], "ultralytics' own defaults leave 0"
+    assert after["map50_95"] > before["map50_95"] + 0.02
     assert report["is_better"], report["reason"]
     trained = Path(report["model"])
     again = finished(*command, "--json", env=env)
@@ -107,5 +108,6 @@ def test_ray_train_gives_a_worker_the_training_and_one_epoch_ruins_nothing(
     report = json.loads(ended.stdout.splitlines()[-1])
     before, after = (report["outcome"][when] for when in ("before", "after"))
     assert after["map50"] > before["map50"] - 0.01
+    assert offline.attempts() == []
     assert (report["model"] is not None) == report["is_better"]
     assert not (tmp_path / "trainings/street/ray").exists(), "Ray's copy is of use no longer"
