@@ -16,7 +16,7 @@ from vaengine.correcting.box_rows import corrected_rows
 from vaengine.correcting.edits import BoxEdit, BoxKind
 from vaengine.correcting.history import CORRECTION, CorrectionFacts, next_number, undo_plan
 from vaengine.correcting.stored_boxes import HUMAN_OF, StoredBoxes
-from vaengine.importing.rows import identified_rows
+from vaengine.importing.rows import config_hash_of, identified_rows
 
 
 def correct_boxes(
@@ -72,9 +72,13 @@ def _store(
     facts: CorrectionFacts,
     made_of: Mapping[str, str],
 ) -> BatchJob:
-    """Store rows without ids as the current result of people."""
+    """Store rows without ids as the current result of people.
+
+    Its configuration is what it was made of and how: that says which rows these are.
+    """
     correction = facts.to_data()
-    config_hash, rows = identified_rows(drafts, {"pipelines": sorted(drafts), CORRECTION: correction})
+    config_hash = config_hash_of({"made_of": dict(made_of), CORRECTION: correction})
+    rows = identified_rows(drafts, config_hash)
     known = store.jobs_of([video.video_id])[0]  # any: where the files are
     job = BatchJob(
         job_id=job_id_for(video.video_id, dict.fromkeys(rows, config_hash)),

@@ -95,19 +95,20 @@ def _first_frame(track: ImportedTrack) -> int:
 def _with_ids(
     drafts: Mapping[str, Sequence[Annotation]], left_out: Mapping[str, int], annotator: str
 ) -> ImportedRows:
-    about = {"pipelines": sorted(drafts), "annotator": annotator}
-    return ImportedRows(*identified_rows(drafts, about), dict(left_out))
+    data = [row.to_data() for rows in drafts.values() for row in rows]
+    config_hash = config_hash_of(*data, {"pipelines": sorted(drafts), "annotator": annotator})
+    return ImportedRows(config_hash, identified_rows(drafts, config_hash), dict(left_out))
+
+
+def config_hash_of(*facts: Mapping[str, Any]) -> str:
+    """The configuration of a result of people: the digest of what tells it from others."""
+    return canonical_digest(facts)[:_HASH_DIGITS]
 
 
 def identified_rows(
-    drafts: Mapping[str, Sequence[Annotation]], about: Mapping[str, Any]
-) -> tuple[str, dict[str, tuple[Annotation, ...]]]:
-    """The configuration of rows that people made, and the rows with it and with ids.
-
-    The configuration is the digest of the rows without ids and of what else tells the result from others.
-    """
-    data = [row.to_data() for rows in drafts.values() for row in rows]
-    config_hash = canonical_digest([*data, about])[:_HASH_DIGITS]
+    drafts: Mapping[str, Sequence[Annotation]], config_hash: str
+) -> dict[str, tuple[Annotation, ...]]:
+    """Rows that people made, with their configuration and with ids."""
     ordinals: Counter[tuple[str, int]] = Counter()
 
     def finished(row: Annotation) -> Annotation:
@@ -116,7 +117,7 @@ def identified_rows(
         name = annotation_id(row.video_id, row.pipeline, config_hash, *place, ordinals[place] - 1)
         return replace(row, annotation_id=name, config_hash=config_hash)
 
-    return config_hash, {name: tuple(map(finished, rows)) for name, rows in drafts.items()}
+    return {name: tuple(map(finished, rows)) for name, rows in drafts.items()}
 
 
 class _Labels:

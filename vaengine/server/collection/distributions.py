@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from schemas.pipelines import FACE, is_human, order_of
+from schemas.pipelines import FACE, order_of
 from schemas.storage.backend import CONFIDENCE_STEPS, FaceLinks, ResultStore
 from schemas.work.chunk import WorkKey
 from vaengine.server.collection.entry import VideoEntry
@@ -91,8 +91,8 @@ class DistributionLog:
 
 def _results(videos: Iterable[VideoEntry]) -> Iterator[tuple[WorkKey, Version]]:
     for video in videos:
-        for name, state in video.pipelines.items():
-            if state.status == "completed" and not is_human(name):
+        for name, state in video.machine_pipelines.items():
+            if state.status == "completed":
                 yield WorkKey(video.video_id, name, state.config_hash), str(state.completed_at)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from schemas.paths import name_of
-from schemas.pipelines import order_of
+from schemas.pipelines import is_human, order_of
 from schemas.storage.backend import VideoFacts
 from schemas.work.batch_progress import INTERRUPTED
 from schemas.work.current_result import current_results, newest_job
@@ -43,6 +43,8 @@ class PipelineState:
 class VideoEntry:
     """A video with its current results; `duration_s` is None where it could not be read.
 
+    `annotations` counts those of models: people's are mostly the same ones corrected.
+
     `status` is that of a job, "interrupted" where a dead run left it, or "paused". All text can be shown and
     sent: bytes of a file name that are no UTF-8 are escaped.
     """
@@ -66,6 +68,11 @@ class VideoEntry:
     retry_count: int
     error_message: str | None
     failure_kind: str | None
+
+    @property
+    def machine_pipelines(self) -> Mapping[str, PipelineState]:
+        """The results of models: those of people have no pace, and measure no model."""
+        return {name: state for name, state in self.pipelines.items() if not is_human(name)}
 
     @property
     def has_warning(self) -> bool:
@@ -95,7 +102,7 @@ def entry_of(jobs: Sequence[BatchJob], facts: VideoFacts | None, states: Mapping
         facts.codec if facts else None,
         _status(newest, {name: result for name, (_, result) in current.items()}, states),
         pipelines,
-        sum(state.annotations or 0 for state in pipelines.values()),
+        sum(state.annotations or 0 for name, state in pipelines.items() if not is_human(name)),
         newest.job_id,
         newest.batch_id,
         newest.created_at,

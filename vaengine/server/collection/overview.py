@@ -149,7 +149,7 @@ def _states(videos: Iterable[VideoEntry]) -> dict[str, StateHours]:
 def _pipelines(videos: Iterable[VideoEntry]) -> dict[str, PipelineFigures]:
     found: dict[str, list[tuple[VideoEntry, PipelineState]]] = defaultdict(list)
     for video in videos:
-        for name, state in video.pipelines.items():
+        for name, state in video.machine_pipelines.items():
             found[name].append((video, state))
     return {name: _figures(each) for name, each in found.items()}
 

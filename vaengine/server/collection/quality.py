@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from schemas.pipelines import is_human
 from vaengine.server.collection.entry import PipelineState, VideoEntry
 
 MIN_DURATION_S: Final = 1.0  # of a video, below which a rate says nothing
@@ -82,7 +81,7 @@ def quality_of(videos: Iterable[VideoEntry]) -> QualityFigures:
     found: dict[tuple[str, str], list[Done]] = defaultdict(list)
     warnings: dict[str, int] = defaultdict(int)
     for video in videos:
-        for name, state in _of_machine(video).items():
+        for name, state in video.machine_pipelines.items():
             if state.warning:
                 warnings[name] += 1
             if state.status == "completed" and (video.duration_s or 0.0) >= MIN_DURATION_S:
@@ -99,10 +98,6 @@ def quality_of(videos: Iterable[VideoEntry]) -> QualityFigures:
         tuple(_drift(dict(ordered))),
         dict(warnings),
     )
-
-
-def _of_machine(video: VideoEntry) -> Mapping[str, PipelineState]:
-    return {name: state for name, state in video.pipelines.items() if not is_human(name)}
 
 
 def per_minute(video: VideoEntry, state: PipelineState) -> float:

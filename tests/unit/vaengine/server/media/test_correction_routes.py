@@ -148,8 +148,15 @@ def test_the_python_client_corrects_lists_and_undoes(client: TestClient) -> None
 def test_a_video_keeps_its_batch_and_its_state_when_it_is_corrected(client: TestClient, url: str) -> None:
     with closing(open_store(url)) as store:
         machine = {job.job_id for job in store.jobs_of([DONE.video_id])}
+    before = _figures(client)
     _correct(client, GONE)
     [video] = [one for one in client.get("/api/videos").json()["videos"] if one["video_id"] == DONE.video_id]
     assert (video["job_id"] in machine, video["batch_id"], video["status"]) == (True, "batch-1", "completed")
+    assert _figures(client) == before
+
+
+def _figures(client: TestClient) -> tuple[Any, ...]:
+    """What pages say of the collection: of models, whatever people have corrected."""
     rates = client.get("/api/quality").json()["rates"]
-    assert {one["pipeline"] for one in rates} == {"person_tracking", "scene_detection"}
+    counts = [video["annotations"] for video in client.get("/api/videos").json()["videos"]]
+    return rates, counts, sorted(client.get("/api/overview").json()["figures"]["pipelines"])

@@ -60,7 +60,8 @@ export const instant = (time) =>
 export const PIPELINES = {
   scene_detection: "Scenes", person_tracking: "Persons", face_analysis: "Faces", audio_processing: "Sound",
 };
-export const pipelineName = (name) => PIPELINES[name] ?? name;
+const BY_PEOPLE = "_human";
+export const pipelineName = (name) => (name.endsWith(BY_PEOPLE) ? `${pipelineName(name.slice(0, -BY_PEOPLE.length))}, by hand` : PIPELINES[name] ?? name);
 
 const LETTERS = { person: "P", face: "F", speaker: "S" };
 export function shortName(label) {
