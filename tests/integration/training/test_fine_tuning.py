@@ -85,11 +85,11 @@ def test_a_killed_training_goes_on_and_its_weights_find_people_better_in_a_run(
     assert after["map50_95"] > before["map50_95"] + 0.02
     assert report["is_better"], report["reason"]
     trained = Path(report["model"])
-    again = finished(*command, "--json", env=env)
+    again = finished(*command, "--json", env=env, patience_s=PATIENCE_S)
     assert json.loads(again.stdout.splitlines()[-1])["outcome"] == report["outcome"], "nothing is done twice"
 
     run = ["run", str(annotated / "street b.mp4"), "--preset", "street", "--pipelines", "person"]
-    done = finished(*run, "--cluster", "none", "--out", tmp_path / "found", env=env)
+    done = finished(*run, "--cluster", "none", "--out", tmp_path / "found", env=env, patience_s=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     with closing(open_store(f"sqlite:///{tmp_path}/found/batch_processing.db", read_only=True)) as store:
         job = next(iter(store.jobs()))
