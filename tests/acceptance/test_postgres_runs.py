@@ -123,6 +123,7 @@ def chunks_in(out: Path) -> int:
         return connection.execute("SELECT count(*) FROM chunks").fetchone()[0] if there else 0
 
 
+@pytest.mark.long
 def test_what_is_stored_is_read_by_every_command(url: str, folder: Path, tmp_path: Path) -> None:
     complete(runs.request(sorted(folder.iterdir()), tmp_path, url=url))
     for words in (("status", "--json"), ("errors",), ("retry", "--all")):

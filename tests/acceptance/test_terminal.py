@@ -138,6 +138,7 @@ def test_ctrl_c_twice_ends_it_at_once_and_a_last_line_says_how_to_go_on(
     assert terminal.code(PROMPT_S)[0] == 130
 
 
+@pytest.mark.long
 def test_a_closed_terminal_ends_it_and_what_is_done_is_kept(
     terminal: Terminal, folder: Path, tmp_path: Path
 ) -> None:

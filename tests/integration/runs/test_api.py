@@ -249,9 +249,10 @@ for found in batch:
 
 @pytest.mark.parametrize(
     "sent",
-    [pytest.param(signal.SIGKILL, marks=[pytest.mark.ray, pytest.mark.long]), signal.SIGINT],
+    [pytest.param(signal.SIGKILL, marks=pytest.mark.ray), signal.SIGINT],
     ids=["killed", "Ctrl-C"],
 )
+@pytest.mark.long
 def test_the_run_ends_with_its_parent_and_a_folder_named_as_one_of_ours_does_not_matter(
     sent: signal.Signals, long: Path, tmp_path: Path
 ) -> None:
