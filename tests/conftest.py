@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).parents[1]
 SHARED = CHECKOUT.parent / "shared"  # real clips, golden lists and weights; not part of the project
 # Put on PYTHONPATH: no process below may leave this machine.
+CLOUD_QUESTIONS = ("resolve '169.254.169.254'", "resolve 'metadata.google.internal'")
 OFFLINE = Path(__file__).parent / "support" / "sitecustomize" / "offline"
 IN_GPU_JOB = os.environ.get("GPU_JOB", "").lower() in ("1", "true", "yes")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
@@ -248,6 +249,16 @@ class Offline:
     def attempts(self) -> list[str]:
         """Refused connections and look-ups of all processes, Ray's workers included."""
         return [line for line in self.lines() if not line.startswith("guard ")]
+
+    def attempts_beside_rays_own(self) -> list[str]:
+        """Attempts but those of a process of Ray's own: whatever its settings, it asks whether it runs in a
+        cloud, by that cloud's link-local address, and sends nothing.
+        """
+        return [
+            line
+            for line in self.attempts()
+            if not (line.startswith(CLOUD_QUESTIONS) and "ray/dashboard/dashboard.py" in line)
+        ]
 
 
 @pytest.fixture

@@ -15,9 +15,6 @@ import pytest
 from tests.conftest import Offline
 from vaengine.demo import SHOTS, render_demo_clip
 
-# A process of Ray's own asks, whatever its settings, whether it runs in a cloud, by that cloud's link-local
-# address; it sends nothing.
-CLOUD_QUESTIONS = ("resolve '169.254.169.254'", "resolve 'metadata.google.internal'")
 COMMAND = Path(sys.executable).parent / "vaengine"
 
 
@@ -26,10 +23,6 @@ def clip(clip_folder: Path) -> Path:
     return render_demo_clip(
         clip_folder / "offline" / "short.mp4", [replace(shot, seconds=1.2) for shot in SHOTS[:2]]
     )
-
-
-def is_cloud_question(attempt: str) -> bool:
-    return attempt.startswith(CLOUD_QUESTIONS) and "ray/dashboard/dashboard.py" in attempt
 
 
 @pytest.mark.parametrize(
@@ -51,7 +44,7 @@ def test_a_run_without_any_network_finds_scenes_and_persons_and_no_process_tries
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     assert (report["event"], report["completed"], report["failed"]) == ("report", 1, 0)
-    assert [line for line in offline.attempts() if not is_cloud_question(line)] == []
+    assert offline.attempts_beside_rays_own() == []
     assert offline.guarded(child) >= 2, "workers did not inherit the guard"
     with closing(sqlite3.connect(out / "batch_processing.db")) as store:
         kinds = dict(store.execute("SELECT annotation_type, COUNT(*) FROM annotations GROUP BY 1"))
@@ -80,7 +73,7 @@ def test_with_local_weights_a_neural_run_asks_nobody_even_where_it_may(
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=270, check=False)
     assert done.returncode == 0, done.stderr
     assert "persons  yolo11n_dequantised.pt" in done.stderr
-    assert [line for line in offline.attempts() if not is_cloud_question(line)] == []
+    assert offline.attempts_beside_rays_own() == []
     with closing(sqlite3.connect(out / "batch_processing.db")) as store:
         assert store.execute(
             "SELECT COUNT(*) FROM annotations WHERE annotation_type = 'person_track'"
