@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parents[1]
 SHARED = CHECKOUT.parent / "shared"  # real clips, golden lists and weights; not part of the project
-# Put on PYTHONPATH: no process below may leave this machine.
 CLOUD_QUESTIONS = ("resolve '169.254.169.254'", "resolve 'metadata.google.internal'")
+# Put on PYTHONPATH: no process below may leave this machine.
 OFFLINE = Path(__file__).parent / "support" / "sitecustomize" / "offline"
 IN_GPU_JOB = os.environ.get("GPU_JOB", "").lower() in ("1", "true", "yes")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
