@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, Request
 
 from schemas.storage.backend import StorageBackend
 from vaengine.server.collection.distributions import DistributionLog
+from vaengine.server.collection.found_counts import FoundCountLog
 from vaengine.server.collection.index import CollectionIndex, Snapshot
 from vaengine.server.events.hub import EventHub
 from vaengine.server.resources import ResourceLog
@@ -24,7 +25,7 @@ UPLOADS: Final = "uploads"  # folder below that of the results
 @dataclass(frozen=True, slots=True)
 class ServerContext:
     """What an app has: its settings, its store, the collection, events, uploads, samples of the load,
-    and what is counted of results.
+    and what is counted of results and in videos.
 
     `stopping` says that the app ends; streams watch it.
     """
@@ -36,6 +37,7 @@ class ServerContext:
     uploads: Uploads
     resources: ResourceLog
     distributions: DistributionLog
+    found: FoundCountLog
     stopping: asyncio.Event
 
     @classmethod
@@ -46,7 +48,8 @@ class ServerContext:
         events = EventHub(stores.reader, collection, stopping)
         uploads = Uploads(Path(settings.out) / UPLOADS, settings.max_upload_bytes)
         resources = ResourceLog(Path(settings.out), settings.store_url, read_only=settings.read_only)
-        return cls(settings, stores, collection, events, uploads, resources, DistributionLog(), stopping)
+        counted = DistributionLog(), FoundCountLog()
+        return cls(settings, stores, collection, events, uploads, resources, *counted, stopping)
 
 
 def attach(app: FastAPI, context: ServerContext) -> None:
@@ -68,6 +71,10 @@ def _writer(request: Request) -> StorageBackend:
     return context_of(request).stores.writer()
 
 
+def _found(request: Request) -> FoundCountLog:
+    return context_of(request).found
+
+
 def _snapshot(request: Request) -> Snapshot:
     return context_of(request).collection.current()
 
@@ -75,4 +82,5 @@ def _snapshot(request: Request) -> Snapshot:
 Context = Annotated[ServerContext, Depends(context_of)]
 Reader = Annotated[StorageBackend, Depends(_reader)]
 Writer = Annotated[StorageBackend, Depends(_writer)]
+Found = Annotated[FoundCountLog, Depends(_found)]
 Collection = Annotated[Snapshot, Depends(_snapshot)]

@@ -14,11 +14,12 @@ from schemas.pipelines import pipeline_named
 from schemas.storage.backend import StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
-from vaengine.reporting.annotation_counts import FoundCounts, found_in
+from vaengine.reporting.annotation_counts import FoundCounts
 from vaengine.server.collection.entry import VideoEntry, shown_text
+from vaengine.server.collection.found_counts import FoundCountLog
 from vaengine.server.collection.index import Snapshot
 from vaengine.server.collection.page import SortKey, VideoFilter, page_of
-from vaengine.server.context import Collection, Reader, Writer
+from vaengine.server.context import Collection, Found, Reader, Writer
 from vaengine.server.error_answers import declared
 
 router = APIRouter(prefix="/api/videos", tags=["videos"])
@@ -110,6 +111,7 @@ class Done(BaseModel):
 def videos(
     store: Reader,
     collection: Collection,
+    counts: Found,
     text: Text = "",
     status: Annotated[list[str] | None, Query(max_length=20)] = None,
     batch: str | None = None,
@@ -131,7 +133,7 @@ def videos(
     )
     found = page_of(collection, wanted, sort, descending=descending, limit=limit, page=page)
     return VideoList(
-        videos=listed(store, found.videos),
+        videos=listed(counts, store, found.videos),
         total=found.total,
         next_page=found.next_page,
         facets={name: dict(values) for name, values in found.facets.items()},
@@ -145,10 +147,10 @@ def act(store: Writer, wanted: Action) -> Done:
 
 
 @router.get("/{video_id}", responses=declared(401, 404, 422, 503))
-def video(store: Reader, collection: Collection, video_id: str) -> VideoDetails:
+def video(store: Reader, collection: Collection, counts: Found, video_id: str) -> VideoDetails:
     """One video by its id."""
     entry = entry_in(collection, video_id, store)
-    [row] = listed(store, [entry])
+    [row] = listed(counts, store, [entry])
     return VideoDetails(video=row, results=_results(store, entry))
 
 
@@ -204,16 +206,13 @@ def entry_in(collection: Snapshot, video_id: str, store: StorageBackend) -> Vide
     return collection.videos[video_id]
 
 
-def listed(store: StorageBackend, entries: Sequence[VideoEntry]) -> list[ListedVideo]:
+def listed(counts: FoundCountLog, store: StorageBackend, entries: Sequence[VideoEntry]) -> list[ListedVideo]:
     """These entries with the counts of their current results."""
-    jobs = store.jobs(
-        job_ids=sorted({state.job_id for entry in entries for state in entry.pipelines.values()})
-    )
-    found = found_in(store, list(jobs), by=lambda job: job.video_id)
+    found = counts.of(store, entries)
     return [
         ListedVideo(
             **{field.name: getattr(entry, field.name) for field in fields(VideoEntry)},
-            found=found.get(entry.video_id, FoundCounts()),
+            found=found[entry.video_id],
         )
         for entry in entries
     ]
