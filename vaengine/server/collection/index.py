@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from schemas.storage.backend import StorageBackend, VideoFacts
 from schemas.work.job import BatchJob, JobStatus
@@ -19,6 +19,7 @@ MAX_AGE_S: Final = 0.5  # of a snapshot that is answered from
 RELOAD_S: Final = 60.0  # between reading everything, by which removed videos are noticed
 RELOAD_SHARE: Final = 0.02  # of the time may be spent with that
 EVENT_PAGE: Final = 5000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,14 @@ class Snapshot:
     runs: tuple[RunState, ...]
     newest_event: int
     jobs: int
-    sorted_by: dict[str, list[VideoEntry]] = field(default_factory=dict, compare=False, repr=False)
+    _made: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def once(self, name: str, make: Callable[[Collection[VideoEntry]], T]) -> T:
+        """What `make` makes of all videos, kept by its name as long as this snapshot is."""
+        if name not in self._made:
+            self._made[name] = make(self.videos.values())
+        made: T = self._made[name]
+        return made
 
     @cached_property
     def live_runs(self) -> tuple[RunState, ...]:

@@ -79,9 +79,9 @@ def overview_of(collection: Snapshot, now: datetime) -> OverviewFigures:
     videos = list(collection.videos.values())
     bucket_s, history = history_of(videos, now)
     return OverviewFigures(
-        states=_states(videos),
-        pipelines=_pipelines(videos),
-        videos_per_hour=_videos_per_hour(videos),
+        states=collection.once("states", _states),
+        pipelines=collection.once("pipelines", _pipelines),
+        videos_per_hour=collection.once("videos per hour", _videos_per_hour),
         eta=eta_of(collection),
         bucket_s=bucket_s,
         history=history,

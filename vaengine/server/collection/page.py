@@ -7,7 +7,7 @@ import binascii
 import json
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -103,11 +103,11 @@ def page_of(
         tuple(shown),
         len(passing),
         _cursor(shown[-1], sort, descending=descending) if more and shown else None,
-        facets_of(passing),
+        snapshot.once("facets", facets_of) if len(passing) == len(snapshot.videos) else facets_of(passing),
     )
 
 
-def facets_of(videos: Sequence[VideoEntry]) -> dict[str, Facet]:
+def facets_of(videos: Collection[VideoEntry]) -> dict[str, Facet]:
     """How many of these videos have each value of each facet, the most frequent first."""
     return {
         name: dict(
@@ -118,9 +118,9 @@ def facets_of(videos: Sequence[VideoEntry]) -> dict[str, Facet]:
 
 
 def _sorted(snapshot: Snapshot, sort: str) -> list[VideoEntry]:
-    if sort not in snapshot.sorted_by:
-        snapshot.sorted_by[sort] = sorted(snapshot.videos.values(), key=lambda video: _key(video, sort))
-    return snapshot.sorted_by[sort]
+    return snapshot.once(
+        f"sorted by {sort}", lambda videos: sorted(videos, key=lambda video: _key(video, sort))
+    )
 
 
 def _key(video: VideoEntry, sort: str) -> tuple[bool, Any, str]:

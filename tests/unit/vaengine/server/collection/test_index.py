@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from schemas.work.job import JobStatus
+from tests.support.stores.entries import video_entry
 from tests.support.stores.fake_videos import Clip, done
 from tests.support.stores.served import DONE, FAILED, PENDING, filled_store, keys_of
 from vaengine.server.collection import index as index_module
+from vaengine.server.collection.entry import VideoEntry
 from vaengine.server.collection.index import CollectionIndex, Snapshot
 
 
@@ -76,3 +80,17 @@ def test_a_video_that_is_forgotten_is_gone_a_minute_later(tmp_path: Path) -> Non
         store.forget_video(DONE.video_id)
         clock.now += index_module.RELOAD_S + 1
         assert DONE.video_id not in index.current().videos
+
+
+def test_what_is_made_of_a_snapshot_is_made_once_and_anew_for_the_next_one() -> None:
+    snapshot = Snapshot({"a": video_entry("a")}, (), 1, 1)
+    asked: list[int] = []
+
+    def count(videos: Collection[VideoEntry]) -> int:
+        asked.append(len(videos))
+        return len(videos)
+
+    assert [snapshot.once("count", count) for _ in range(2)] == [1, 1]
+    later = replace(snapshot, videos={})
+    assert later.once("count", count) == 0
+    assert asked == [1, 0]
