@@ -7,9 +7,7 @@ its pictures beside the drawn ones, not in the user's cache.
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-TOKEN: Final = "a-token-for-drawing-pages"
+from bench.harness.page_server import TOKEN, page_server
+
 COLOURS: Final = 256  # of a picture: pages are flat, and photographs in them small
 WAIT_MS: Final = 180_000
 SETTLED_MS: Final = 1500  # for figures that come by themselves
@@ -64,26 +63,15 @@ def main() -> int:
     """Draw the pages of the results in the first folder into the second, with the video of an id."""
     results, target, video_id, *names = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
     target.mkdir(parents=True, exist_ok=True)
-    with _served(results) as address, browser() as launched:
+    with (
+        tempfile.TemporaryDirectory() as cache,
+        page_server(results, Path(cache)) as address,
+        browser() as launched,
+    ):
         for shot in (one for one in shots(video_id) if not names or one.name in names):
             (target / f"{shot.name}.png").write_bytes(_small(_drawn(launched, address, shot)))
             print(f"{target / shot.name}.png")
     return 0
-
-
-@contextmanager
-def _served(results: Path) -> Iterator[str]:
-    """The address of a server over a results folder."""
-    with tempfile.TemporaryDirectory() as cache:
-        environment = {**os.environ, "VAENGINE_TOKEN": TOKEN, "XDG_CACHE_HOME": cache}
-        command = [sys.executable, "-m", "vaengine", "serve", "--out", str(results), "--port", "0"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        try:
-            assert process.stdout is not None
-            yield process.stdout.readline().partition("/?")[0]
-        finally:
-            process.terminate()
-            process.wait()
 
 
 @contextmanager

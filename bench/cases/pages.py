@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -16,8 +13,9 @@ from typing import Any, Final
 
 from bench.fixtures.long_review import make_long_review
 from bench.fixtures.served_collection import make_collection
+from bench.harness.page_server import TOKEN, page_server
 from bench.harness.report import table
-from bench.page_pictures import READY, TOKEN, WAIT_MS, browser
+from bench.page_pictures import READY, WAIT_MS, browser
 
 TITLE = "The pages"
 VIDEO_S: Final = 3 * 3600
@@ -39,11 +37,11 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
             folder.mkdir()
         video = make_long_review(long, video_s)
         make_collection(f"sqlite:///{many}/batch_processing.db", videos)
-        with _served(long) as address:
+        with page_server(long, long / "cache") as address:
             path = f"{address}/videos/{video.video_id}"
             review = [_seconds_until(launched, path, PICTURE, READY) for _ in range(rounds)]
             seeks, wrong = _seeks(launched, path, len(video.index))
-        with _served(many) as address:
+        with page_server(many, many / "cache") as address:
             listed = [_seconds_until(launched, f"{address}/videos", LISTED) for _ in range(rounds)]
     return {
         "video_s": video_s,
@@ -58,20 +56,6 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
 
 def _first_and_again(seconds: list[float]) -> dict[str, float]:
     return {"first": seconds[0], "again": statistics.median(seconds[1:] or seconds)}
-
-
-@contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    """The address of a server over a results folder, started anew: nothing is in its memory."""
-    environment = {**os.environ, "VAENGINE_TOKEN": TOKEN, "XDG_CACHE_HOME": str(folder / "cache")}
-    command = [sys.executable, "-m", "vaengine", "serve", "--out", str(folder), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().partition("/?")[0]
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @contextmanager

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import vaengine
 from schemas.annotations.annotation import (
     FACE_DETECTION,
     PERSON_DETECTION,
@@ -22,37 +20,16 @@ from schemas.annotations.annotation import (
     Annotation,
 )
 from tests.support.readers.readers import read_by
-from tests.support.stores.exported import Filmed, collection, stored
-from vaengine.exporting.values.options import ExportOptions
+from tests.support.stores.exported_store import ExportedStore
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 PX, MS = 0.5, 0.001
 SIDES = ("x", "y", "width", "height")
 
 
-class Exported:
-    """A store of six videos, and its exports, each written once."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.films = folder, {one.video.video_id: one for one in collection().values()}
-        self.url = stored(f"sqlite:///{folder}/store.db", list(self.films.values()))
-
-    def to(self, name: str) -> Path:
-        folder = self.folder / name
-        if not folder.exists():
-            vaengine.export(name, folder, db=self.url, options=ExportOptions(pictures=False))
-        return folder
-
-    def rows(self, *kinds: str) -> list[Annotation]:
-        return [row for film in self.films.values() for row in film.of(*kinds)]
-
-    def pictured(self) -> dict[str, Filmed]:
-        return {name: film for name, film in self.films.items() if film.video.has_pictures}
-
-
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    return Exported(tmp_path_factory.mktemp("exports"))
+def exported(tmp_path_factory: pytest.TempPathFactory) -> ExportedStore:
+    return ExportedStore(tmp_path_factory.mktemp("exports"))
 
 
 def numbers_of(row: Annotation) -> tuple[float, ...]:
@@ -68,7 +45,7 @@ def assert_close(found: Sequence[Sequence[float]], wanted: Sequence[Sequence[flo
 
 
 @pytest.mark.parametrize(("name", "reader"), [("csv", "csv_duckdb"), ("parquet", "parquet_duckdb")])
-def test_every_table_has_as_many_rows_as_the_store(exported: Exported, name: str, reader: str) -> None:
+def test_every_table_has_as_many_rows_as_the_store(exported: ExportedStore, name: str, reader: str) -> None:
     found = read_by(reader, exported.to(name))
     kinds = Counter(row.annotation_type for film in exported.films.values() for row in film.rows)
     assert {kind: found[kind] for kind in kinds} == kinds
@@ -78,7 +55,7 @@ def test_every_table_has_as_many_rows_as_the_store(exported: Exported, name: str
 
 
 @pytest.mark.parametrize(("name", "reader"), [("csv", "csv_pandas"), ("parquet", "parquet_pandas")])
-def test_tables_hold_the_very_numbers_and_texts(exported: Exported, name: str, reader: str) -> None:
+def test_tables_hold_the_very_numbers_and_texts(exported: ExportedStore, name: str, reader: str) -> None:
     found = read_by(reader, exported.to(name))
     wanted = [(row.video_id, *numbers_of(row)) for row in exported.rows(PERSON_DETECTION)]
     assert sorted(map(tuple, found["boxes"])) == sorted(wanted)
@@ -89,7 +66,7 @@ def test_tables_hold_the_very_numbers_and_texts(exported: Exported, name: str, r
         assert sorted(found["landmarks"]) == sorted(landmarks)
 
 
-def test_coco_has_every_box_at_its_frame_and_time(exported: Exported) -> None:
+def test_coco_has_every_box_at_its_frame_and_time(exported: ExportedStore) -> None:
     found = read_by("coco_pycocotools", exported.to("coco"))
     for name in exported.pictured():
         for noun, kind in (("person", PERSON_DETECTION), ("face", FACE_DETECTION)):
@@ -102,7 +79,7 @@ def test_coco_has_every_box_at_its_frame_and_time(exported: Exported) -> None:
     assert counts["tracks"] == 4 * 3
 
 
-def test_mot_has_every_tracked_box(exported: Exported) -> None:
+def test_mot_has_every_tracked_box(exported: ExportedStore) -> None:
     found = read_by("mot_motmetrics", exported.to("mot"))
     assert set(found) == set(exported.pictured())
     for name, film in exported.pictured().items():
@@ -116,7 +93,7 @@ def test_mot_has_every_tracked_box(exported: Exported) -> None:
     assert set(read_by("mot_datumaro", exported.to("mot")).values()) == {40}
 
 
-def test_subtitles_and_turns_have_the_times_of_the_store(exported: Exported) -> None:
+def test_subtitles_and_turns_have_the_times_of_the_store(exported: ExportedStore) -> None:
     def times(kind: str, name: str) -> list[tuple[float, float]]:
         rows = exported.films[name].of(kind)
         return [(max(0.0, row.timestamp_seconds or 0.0), row.end_seconds or 0.0) for row in rows]
@@ -133,7 +110,7 @@ def test_subtitles_and_turns_have_the_times_of_the_store(exported: Exported) -> 
         assert captions[name][1][2] == 'Speaker 2: Grüß "Gott" & ‹welcome›, 世界'
 
 
-def test_elan_and_praat_have_every_interval_in_a_tier(exported: Exported) -> None:
+def test_elan_and_praat_have_every_interval_in_a_tier(exported: ExportedStore) -> None:
     elan, praat = (
         read_by("elan_pympi", exported.to("elan")),
         read_by("textgrid_praatio", exported.to("textgrid")),
@@ -157,7 +134,7 @@ def test_elan_and_praat_have_every_interval_in_a_tier(exported: Exported) -> Non
     assert marks == {name: counts[name] for name in praat}
 
 
-def test_boris_finds_no_problem_and_every_state(exported: Exported) -> None:
+def test_boris_finds_no_problem_and_every_state(exported: ExportedStore) -> None:
     found = read_by("boris", exported.to("boris"))
     assert found["integrity"] == ""
     assert set(found["observations"]) == set(exported.films)
@@ -171,7 +148,7 @@ def test_boris_finds_no_problem_and_every_state(exported: Exported) -> None:
         assert_close(times, wanted, MS)
 
 
-def test_cvat_draws_every_box_again_and_ends_every_track(exported: Exported) -> None:
+def test_cvat_draws_every_box_again_and_ends_every_track(exported: ExportedStore) -> None:
     found = read_by("cvat_datumaro", exported.to("cvat"))
     assert set(found) == set(exported.pictured())
     for name, film in exported.pictured().items():
@@ -207,7 +184,7 @@ def drawn_boxes(boxes: list[list[Any]]) -> Iterator[tuple[int, list[float]]]:
             yield frame, [a + (b - a) * share for a, b in zip(before[2:], end[2:], strict=True)]
 
 
-def test_fiftyone_imports_boxes_and_moments(exported: Exported) -> None:
+def test_fiftyone_imports_boxes_and_moments(exported: ExportedStore) -> None:
     found = read_by("fiftyone_eta", exported.to("fiftyone"))
     for name, film in exported.pictured().items():
         width, height = film.video.width, film.video.height
@@ -220,7 +197,7 @@ def test_fiftyone_imports_boxes_and_moments(exported: Exported) -> None:
         assert_close(boxes, wanted, PX)
 
 
-def test_labelstudio_accepts_boxes_and_ranges(exported: Exported) -> None:
+def test_labelstudio_accepts_boxes_and_ranges(exported: ExportedStore) -> None:
     found = read_by("labelstudio", exported.to("labelstudio"))
     assert set(found) == set(exported.pictured())
     for name, task in found.items():

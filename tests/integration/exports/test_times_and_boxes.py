@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import vaengine
 from schemas.annotations.annotation import (
     AUDIO_EVENT,
     FACE_DETECTION,
@@ -32,8 +31,8 @@ from schemas.annotations.annotation import (
     VOICE_ACTIVITY,
     WORD,
 )
-from tests.support.stores.exported import Filmed, collection, stored
-from vaengine.exporting.values.options import ExportOptions
+from tests.support.stores.exported import Filmed
+from tests.support.stores.exported_store import ExportedStore
 
 PX: Final = 0.5
 MS: Final = 0.001
@@ -43,26 +42,9 @@ Place = tuple[float, float, float, float, float]  # seconds or a frame, left, to
 Span = tuple[float, float]
 
 
-class Collection:
-    """A store of six videos, and its exports, each written once."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.films = folder, {one.video.video_id: one for one in collection().values()}
-        self.url = stored(f"sqlite:///{folder}/store.db", list(self.films.values()))
-
-    def to(self, name: str) -> Path:
-        folder = self.folder / name
-        if not folder.exists():
-            vaengine.export(name, folder, db=self.url, options=ExportOptions(pictures=False))
-        return folder
-
-    def pictured(self) -> Iterator[Filmed]:
-        return (film for film in self.films.values() if film.video.has_pictures)
-
-
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Collection:
-    return Collection(tmp_path_factory.mktemp("exports"))
+def filled(tmp_path_factory: pytest.TempPathFactory) -> ExportedStore:
+    return ExportedStore(tmp_path_factory.mktemp("exports"))
 
 
 # Boxes: what a file says of one video, with the frame and with the time.
@@ -140,10 +122,10 @@ BOXES: Final[dict[str, Callable[[Path, Filmed], Iterator[Place]]]] = {
 
 
 @pytest.mark.parametrize("name", BOXES)
-def test_boxes_are_where_and_when_the_store_has_them(filled: Collection, name: str) -> None:
+def test_boxes_are_where_and_when_the_store_has_them(filled: ExportedStore, name: str) -> None:
     folder = filled.to(name)
     kinds = (PERSON_DETECTION,) if name == "mot" else (PERSON_DETECTION, FACE_DETECTION)
-    for film in filled.pictured():
+    for film in filled.pictured().values():
         wanted = places_of(film, *kinds, in_picture=name == "yolo")
         assert_close(BOXES[name](folder, film), wanted, [0.02 + 1e-6, PX, PX, PX, PX])
 
@@ -239,7 +221,7 @@ SPANS: Final[dict[str, tuple[Callable[[Path, Filmed], Iterator[Span]], tuple[str
 
 
 @pytest.mark.parametrize("name", SPANS)
-def test_what_lasts_begins_and_ends_as_in_the_store(filled: Collection, name: str) -> None:
+def test_what_lasts_begins_and_ends_as_in_the_store(filled: ExportedStore, name: str) -> None:
     folder, (read, kinds) = filled.to(name), SPANS[name]
     for film in filled.films.values():
         wanted = [(max(0.0, row.timestamp_seconds or 0.0), row.end_seconds) for row in film.of(*kinds)]
@@ -250,9 +232,9 @@ def test_what_lasts_begins_and_ends_as_in_the_store(filled: Collection, name: st
 
 
 @pytest.mark.parametrize("name", ["dive", "labelstudio", "cvat"])
-def test_key_frames_are_boxes_of_the_store(filled: Collection, name: str) -> None:
+def test_key_frames_are_boxes_of_the_store(filled: ExportedStore, name: str) -> None:
     folder = filled.to(name)
-    for film in filled.pictured():
+    for film in filled.pictured().values():
         kinds = PERSON_DETECTION, FACE_DETECTION
         known = np.array(places_of(film, *kinds, in_picture=name == "labelstudio"))
         places = list(KEYFRAMES[name](folder, film))
@@ -298,11 +280,11 @@ KEYFRAMES: Final = {
 }
 
 
-def test_the_moments_of_tables_and_of_fiftyone_are_those_of_the_store(filled: Collection) -> None:
+def test_the_moments_of_tables_and_of_fiftyone_are_those_of_the_store(filled: ExportedStore) -> None:
     moments = json.loads((filled.to("fiftyone") / "moments/labels.json").read_text(encoding="utf-8"))[
         "labels"
     ]
-    for film in filled.pictured():
+    for film in filled.pictured().values():
         wanted = [(max(0.0, row.timestamp_seconds or 0.0), row.end_seconds) for row in film.of(*LASTING)]
         assert_close([one["timestamps"] for one in moments[film.video.video_id]], wanted, [1e-6, 1e-6])
     table = pd.read_csv(filled.to("csv") / "moments.csv")
