@@ -21,6 +21,7 @@ import psutil
 
 from actors.stores import open_store
 from bench.fixtures.served_collection import make_collection
+from bench.harness.page_server import TOKEN
 from bench.harness.report import table
 from schemas.work.job_event import Control
 
@@ -33,7 +34,6 @@ VIDEOS: Final = 2_000
 QUICK_VIDEOS: Final = 200
 EVENT_INTERVAL_S: Final = 0.5
 PATHS: Final = ("/api/videos?limit=50", "/api/overview", "/api/batches", "/api/health")
-TOKEN: Final = "a-token-of-the-benchmark"
 START_S: Final = 240.0
 
 

@@ -6,6 +6,7 @@ processes there are: one uses all cores for a picture, else each has one core an
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,13 +21,13 @@ BATCH: Final = 8
 CONFIDENCE: Final = 0.25  # the default of `predict`
 
 
-def boxes_in(weights: str, clips: Sequence[str], *, threads: int | None = None) -> int:
+def boxes_in(weights: str, clips: Sequence[str], *, threads: int) -> int:
     """The number of boxes in all frames of some clips."""
     import torch
 
-    if threads:
-        torch.set_num_threads(threads)
     model, count = load(Path(weights)), 0
+    # By itself the library leaves one core to others: it sets its number when it prepares to predict.
+    model.add_callback("on_predict_start", lambda _predictor: torch.set_num_threads(threads))
     for clip in clips:
         results = model.predict(
             clip,
@@ -44,7 +45,7 @@ def boxes_in(weights: str, clips: Sequence[str], *, threads: int | None = None) 
 def main(processes: int, weights: str, clips: Sequence[str]) -> int:
     """The number of boxes in all clips."""
     if processes == 1:
-        return boxes_in(weights, clips)
+        return boxes_in(weights, clips, threads=len(os.sched_getaffinity(0)))
     shares = [clips[first::processes] for first in range(processes)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         return sum(pool.map(partial(boxes_in, weights, threads=1), shares))

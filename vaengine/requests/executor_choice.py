@@ -23,7 +23,7 @@ OF_ITS_OWN: Final = (NONE, OWN_RAY, EITHER)  # what needs no Ray that runs alrea
 # row of the demo clip came 19 s later with it than without.
 RAY_START_S: Final = 9.0
 # On so many processors and without a GPU, a run has nothing from Ray: on two, the same work took 157 seconds
-# of a processor without it and 200 with it (docs/decisions/039). On many more, the one process that plans,
+# of a processor without it and 196 with it (docs/decisions/039). On many more, the one process that plans,
 # stores and finishes would be the limit.
 ALONE_CPUS: Final = 8
 # Files that are together no larger are probably short: a minute of broadcast video.
@@ -65,7 +65,7 @@ class ExecutorChoice:
 
 
 def needs_no_ray(cpus: float, *, uses_gpu: bool) -> bool:
-    """Whether child processes do any work on this machine sooner than Ray would."""
+    """Whether child processes do any work on this machine for less than Ray would."""
     return not uses_gpu and cpus <= ALONE_CPUS
 
 

@@ -128,7 +128,7 @@ def job_from(row: Stored, results: Mapping[str, PipelineResult]) -> BatchJob:
 
 @lru_cache(maxsize=64)
 def _folder(text: str) -> Path:
-    """A path that most jobs share: to take its text apart costs more than the rest of a job."""
+    """A path that most jobs share: to take its text apart is a third of the time of a job."""
     return Path(text)
 
 

@@ -37,7 +37,7 @@ def test_ray_is_not_even_imported(folder: list[Path], tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from tests.support.runs import local_runs\n"
         f"report = local_runs.run([Path({str(folder[0])!r})], Path({str(tmp_path)!r}), "
-        f"pipelines={[SCENE]!r}, processes=False)\n"
+        f"pipelines={[SCENE]!r}, processes=True)\n"
         "print(report.completed, 'ray' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
