@@ -25,7 +25,7 @@ SPREAD := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 4 --
 # Readers of exported files that we did not write, in an environment of their own: about 1 GB.
 READERS := .venv-readers/.ready-$(shell (cat requirements-readers.txt; pwd) | cksum | cut -d' ' -f1)
 
-.PHONY: readers help setup demo test test-long collect check format bench pictures lock clean
+.PHONY: readers rivals help setup demo test test-long collect check format bench pictures lock clean
 
 help:
 	@echo "make setup   the environment in .venv, from the hash-pinned lock"
@@ -33,6 +33,7 @@ help:
 	@echo "make test    the tests of a change     make check   format, lint, types, layers"
 	@echo "make test-long   the tests that make test leaves out: every kill, long fuzzing, many writers"
 	@echo "make readers     programs of others that open exported files in tests, in .venv-readers"
+	@echo "make rivals      libraries that the benchmark compares the engine with, in .venv-rivals"
 	@echo "make bench   measure, and write docs/benchmarks.md"
 	@echo "make pictures   of the pages, over RESULTS=FOLDER with VIDEO=ID   make lock    resolve requirements.lock again"
 
@@ -77,6 +78,20 @@ $(READERS): requirements-readers.txt | $(READY)
 	@echo "readers: installing requirements-readers.txt (about 1 GB)"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-readers
 	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-readers/bin/python requirements-readers.txt
+	@touch $@
+
+# Other libraries that the benchmark compares the engine with, on top of the engine's own environment: they need its
+# torch, ultralytics and decoders, and must not change them.
+RIVALS := .venv-rivals/.ready-$(shell (cat bench/rivals/requirements.txt; pwd) | cksum | cut -d' ' -f1)
+
+rivals: $(RIVALS)
+
+$(RIVALS): bench/rivals/requirements.txt | $(READY)
+	@echo "rivals: installing bench/rivals/requirements.txt (about 0.5 GB)"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-rivals
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-rivals/bin/python bench/rivals/requirements.txt
+	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+		> $$(.venv-rivals/bin/python -c 'import site; print(site.getsitepackages()[0])')/engine.pth
 	@touch $@
 
 # The pages are tested in Debian's Chromium, which takes a minute to install.
@@ -125,6 +140,8 @@ lock: $(READY)
 		--extra offline --group setup --group test --group check pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		requirements-readers.in -o requirements-readers.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		bench/rivals/requirements.in -o bench/rivals/requirements.txt
 
 clean:
-	rm -rf .venv .venv-readers demo_out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-readers .venv-rivals demo_out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -55,7 +55,7 @@ class SpeechRecognizer:
         self._model = whisper(
             _checked_folder(audio.model, audio.model_sha256), self._device, compute_type, threads
         )
-        self._options = options(audio.beam_size)
+        self._beam_size = audio.beam_size
         self._language = _language(self._model, audio.language)
         self._times_words = audio.words and audio.word_times == "attention"
         self._tokenizers: dict[str, Any] = {}
@@ -104,9 +104,24 @@ class SpeechRecognizer:
         return [ranked[0][0].strip("<|>") for ranked in self._model.model.detect_language(encoded)]
 
     def _texts(self, encoded: Any, language: str) -> list[tuple[str, float]]:
-        """Text and mean log probability of a token for each row, as if all rows were in one language."""
-        result = self._model.generate_segment_batched(encoded, self._tokenizer(language), self._options)
-        return list(zip(result["text"], result["avg_logprob"], strict=True))
+        """Text and mean log probability of a token for each row, as if all rows were in one language.
+
+        The search is whisperX's: no timestamps, no previous text, one temperature.
+        """
+        tokenizer, model = self._tokenizer(language), self._model
+        prompt = model.get_prompt(tokenizer, [], without_timestamps=True)
+        rows = model.model.generate(
+            encoded,
+            [prompt] * self.batch_size,
+            beam_size=self._beam_size,
+            max_length=model.max_length,
+            return_scores=True,
+        )
+        said = [(row.sequences_ids[0], row.scores[0]) for row in rows]
+        # A score is a mean over the tokens of the text; the one that ends it was thought of as well.
+        return [
+            (tokenizer.decode(tokens), score * len(tokens) / (len(tokens) + 1)) for tokens, score in said
+        ]
 
     def _words(
         self, encoded: Any, language: str, texts: Sequence[str], speeches: Sequence[SpeechSegment]
@@ -135,20 +150,15 @@ def _utterance(speech: SpeechSegment, text: str, log_probability: float, languag
 
 
 def whisper(folder: Path, device: str, compute_type: str, threads: int) -> Any:
-    """whisperX's model, extended to take features that are already encoded.
+    """faster-whisper's model.
 
-    So the language is detected without encoding twice. Raises `DamagedWeights`.
+    whisperX's own class does the same, and its import costs eight seconds. Raises `DamagedWeights`.
     """
     with telemetry_off(alone=True):
-        import ctranslate2
-        import whisperx.asr
-
-        class Whisper(whisperx.asr.WhisperModel):  # type: ignore[misc]
-            def encode(self, features: Any) -> Any:
-                return features if isinstance(features, ctranslate2.StorageView) else super().encode(features)
+        from faster_whisper import WhisperModel
 
         try:
-            return Whisper(
+            return WhisperModel(
                 str(folder),
                 device=device,
                 compute_type=compute_type,
@@ -159,40 +169,6 @@ def whisper(folder: Path, device: str, compute_type: str, threads: int) -> Any:
             raise DamagedWeights(
                 str(folder), f"CTranslate2 cannot load it ({str(error).splitlines()[0]})"
             ) from error
-
-
-def options(beam_size: int) -> Any:
-    """whisperX's own options: no timestamps, no previous text, one temperature."""
-    from faster_whisper.transcribe import TranscriptionOptions
-
-    return TranscriptionOptions(
-        beam_size=beam_size,
-        best_of=5,
-        patience=1,
-        length_penalty=1,
-        repetition_penalty=1,
-        no_repeat_ngram_size=0,
-        log_prob_threshold=-1.0,
-        no_speech_threshold=0.6,
-        compression_ratio_threshold=2.4,
-        condition_on_previous_text=False,
-        prompt_reset_on_temperature=0.5,
-        temperatures=[0.0],
-        initial_prompt=None,
-        prefix=None,
-        suppress_blank=True,
-        suppress_tokens=[-1],
-        without_timestamps=True,
-        max_initial_timestamp=0.0,
-        word_timestamps=False,
-        prepend_punctuations="",
-        append_punctuations="",
-        multilingual=False,
-        max_new_tokens=None,
-        clip_timestamps=None,
-        hallucination_silence_threshold=None,
-        hotwords=None,
-    )
 
 
 def device_of(device: str) -> str:

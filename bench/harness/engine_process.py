@@ -75,7 +75,9 @@ class Stopwatch:
         )
 
 
-def run(out: Path, paths: Sequence[Path], settings: Sequence[str], pipelines: str) -> dict[str, Any]:
+def run(
+    out: Path, paths: Sequence[Path], settings: Sequence[str], pipelines: str, *, cluster: str = "local"
+) -> dict[str, Any]:
     """The result of `main` in a process of its own, which has the whole start of a run.
 
     Raises `CalledProcessError` if the process fails.
@@ -86,8 +88,8 @@ def run(out: Path, paths: Sequence[Path], settings: Sequence[str], pipelines: st
         "bench.harness.engine_process",
         str(out),
         *map(str, paths),
-        "--pipelines",
-        pipelines,
+        *("--pipelines", pipelines),
+        *("--cluster", cluster),
     ]
     words += [word for setting in settings for word in ("--set", setting)]
     process = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
@@ -96,7 +98,11 @@ def run(out: Path, paths: Sequence[Path], settings: Sequence[str], pipelines: st
 
 
 def main(
-    out: str, paths: Sequence[str], settings: Sequence[str] = (), pipelines: str | None = None
+    out: str,
+    paths: Sequence[str],
+    settings: Sequence[str] = (),
+    pipelines: str | None = None,
+    cluster: str = "local",
 ) -> dict[str, Any]:
     """Annotate `paths` into `out` as `vaengine run` does, by default with preset embedded; its figures."""
     from vaengine.execution.engine import Engine
@@ -106,7 +112,7 @@ def main(
         paths=tuple(paths),
         out=out,
         pipelines=pipelines,
-        cluster="local",
+        cluster=cluster,
         settings=("preset=embedded", *settings),
     )
     stopwatch = Stopwatch()
@@ -128,6 +134,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--pipelines")
+    parser.add_argument("--cluster", default="local")
     return parser.parse_args(arguments)
 
 

@@ -68,7 +68,7 @@ def read(path: Path, settings: Settings) -> Iterator[FramesMessage | ChunkEnd]:
     from actors.stages.chunk_reader import read_chunk
 
     for spec in chunks(path, settings):
-        for value in read_chunk(spec, _NoWatch()):
+        for value in read_chunk(spec, NoWatch()):
             if isinstance(value, ChunkEnd) and value.failure:
                 raise RuntimeError(value.failure.message)
             yield value
@@ -92,7 +92,7 @@ def work(path: Path, settings: Settings) -> tuple[Video, WorkKey]:
     return video, key
 
 
-class _NoWatch:
+class NoWatch:
     """A watch for `read_chunk` without a run: chunks may begin and never stop early."""
 
     def started(self) -> bool:

@@ -1,7 +1,7 @@
 """DuckDB on files of Parquet that have the same rows as a store.
 
-DuckDB is no dependency of the project. `pip install --require-hashes -r bench/rivals/requirements.txt` adds
-it; without it the benchmark has no column for it.
+DuckDB is no dependency of the project. `make rivals` puts it into an environment of its own; with that Python
+`-m bench query` has a column for it.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from bench.rivals.process_per_core import tell
 from bench.rivals.ultralytics_detection import BATCH, CONFIDENCE
 from bench.rivals.ultralytics_loop import INPUT_PIXELS, PERSON_CLASS, load
 
@@ -60,4 +61,4 @@ def main(weights: str, clips: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{main(sys.argv[1], sys.argv[2:])}\n")
+    tell({"person_detection": main(sys.argv[1], sys.argv[2:])})

@@ -1,28 +1,26 @@
-"""Persons in every frame by ultralytics' own loop.
+"""Persons by ultralytics' own loop.
 
-`python -m bench.rivals.ultralytics_detection N WEIGHTS CLIP...` prints the number of boxes. N is how many
-processes there are: one uses all cores for a picture, else each has one core and takes whole clips.
+`python -m bench.rivals.ultralytics_detection N STEP WEIGHTS CLIP...` prints the number of boxes in every
+STEP-th frame. N is how many processes there are.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
+from bench.rivals.process_per_core import found_by, tell
 from bench.rivals.ultralytics_loop import INPUT_PIXELS, PERSON_CLASS, load
 
 BATCH: Final = 8
 CONFIDENCE: Final = 0.25  # the default of `predict`
 
 
-def boxes_in(weights: str, clips: Sequence[str], *, threads: int) -> int:
-    """The number of boxes in all frames of some clips."""
+def boxes_in(weights: str, step: int, clips: Sequence[str], threads: int) -> dict[str, int]:
+    """The number of boxes in every `step`-th frame of some clips."""
     import torch
 
     model, count = load(Path(weights)), 0
@@ -33,23 +31,16 @@ def boxes_in(weights: str, clips: Sequence[str], *, threads: int) -> int:
             clip,
             stream=True,
             batch=BATCH,
+            vid_stride=step,
             classes=[PERSON_CLASS],
             imgsz=INPUT_PIXELS,
             conf=CONFIDENCE,
             verbose=False,
         )
         count += sum(len(result.boxes) for result in results)
-    return count
-
-
-def main(processes: int, weights: str, clips: Sequence[str]) -> int:
-    """The number of boxes in all clips."""
-    if processes == 1:
-        return boxes_in(weights, clips, threads=len(os.sched_getaffinity(0)))
-    shares = [clips[first::processes] for first in range(processes)]
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        return sum(pool.map(partial(boxes_in, weights, threads=1), shares))
+    return {"person_detection": count}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])}\n")
+    processes, step, weights, *clips = sys.argv[1:]
+    tell(found_by(partial(boxes_in, weights, int(step)), int(processes), clips))

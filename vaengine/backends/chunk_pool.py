@@ -23,8 +23,10 @@ from schemas.settings.settings import Settings
 from schemas.work.progress import Worker
 from vaengine.backends.node_workers import PREFETCHED, Decoder, NodeWorkers
 from vaengine.backends.resource_requests import ResourceRequests
+from vaengine.planning.list_schedule import shares, usual_pace
 from vaengine.planning.work_queue import WorkQueue
 
+END_CHUNKS: Final = 4  # for each decoder: with fewer waiting, whoever would end one first takes it
 LOOK_SECONDS: Final = 0.5  # from one look at whether to go on to the next
 NODES_SECONDS: Final = 2.0  # from one look at the nodes to the next
 
@@ -118,7 +120,7 @@ class ChunkPool:
         self._requests.follow(len(waiting), len(decoders), busy, there, now_s)
 
     def _hand_out(self, waiting: WorkQueue) -> None:
-        """An item for each decoder that is free, then one in advance for each while there are enough."""
+        """An item for each decoder that is free, then one in advance for each, as far as its share goes."""
         models = {node.node_id: self._models(node) for node in self._nodes.values() if not node.is_leaving}
         ready = [
             (decoder, models[node_id])
@@ -127,12 +129,12 @@ class ChunkPool:
             for decoder in self._nodes[node_id].decoders
             if decoder.worker is not None
         ]
+        left = _shares(waiting, [decoder for decoder, _ in ready])
         for held in range(PREFETCHED):
-            for decoder, own_models in ready:
-                if not waiting or (held and len(waiting) <= len(ready)):
-                    return
-                if len(decoder.items) == held:
+            for number, (decoder, own_models) in enumerate(ready):
+                if waiting and len(decoder.items) == held and left[number]:
                     decoder.take(waiting.next(len(ready)), own_models)
+                    left[number] -= 1
 
     def _models(self, node: NodeWorkers) -> list[Any]:
         """Models for what is decoded on a node: its own, else those of all nodes that have some."""
@@ -175,3 +177,12 @@ class ChunkPool:
             for node in self._nodes.values():
                 for decoder in [one for one in node.decoders if one.worker == worker]:
                     node.drop(decoder)
+
+
+def _shares(waiting: WorkQueue, decoders: Sequence[Decoder]) -> list[int]:
+    """How many items each decoder may take: all it can hold, but at the end what it would end first."""
+    if len(waiting) > END_CHUNKS * len(decoders):
+        return [PREFETCHED] * len(decoders)
+    pace, now_s = usual_pace([decoder.clock for decoder in decoders]), time.monotonic()
+    loads = [decoder.clock.load(pace, now_s) for decoder in decoders]
+    return shares(len(waiting), waiting.chunk_s, loads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -12,6 +13,7 @@ from actors.stages.stages import ActorNames, by_name
 from cluster.node_placement import NodePlacement
 from schemas.settings.settings import Settings
 from schemas.work.progress import Worker
+from vaengine.planning.list_schedule import PaceClock
 from vaengine.planning.plan import WorkItem
 
 PREFETCHED: Final = 2  # items of a decoder: one that it reads, and one that waits there or for models
@@ -29,6 +31,7 @@ class Decoder:
     ready: Any  # a reference to its first answer
     worker: Worker | None = None
     items: dict[Any, WorkItem] = field(default_factory=dict)
+    clock: PaceClock = field(default_factory=PaceClock)
 
     @property
     def references(self) -> list[Any]:
@@ -36,12 +39,14 @@ class Decoder:
 
     def take(self, item: WorkItem, models: Sequence[Any]) -> None:
         self.items[self.actor.decode.remote(item.chunks, models)] = item
+        self.clock.took(item.duration_s, time.monotonic())
 
     def answered(self, reference: Any, value: Any) -> None:
         if reference == self.ready:
             self.worker = value
         else:
             del self.items[reference]
+            self.clock.ended(time.monotonic())
 
 
 @dataclass(slots=True, eq=False)

@@ -24,7 +24,7 @@ class WorkQueue:
 
     def __init__(self, per_video: Iterable[Sequence[ChunkSpec]], chunk_s: float) -> None:
         """`chunk_s` is the usual length of a chunk; shorter ones are packed into items of that length."""
-        self._chunk_s = chunk_s
+        self.chunk_s = chunk_s
         longest_first = sorted(per_video, key=lambda chunks: -sum(chunk.duration_s for chunk in chunks))
         self._waiting = deque(chunk for chunks in longest_first for chunk in chunks)
         self._left_s = sum(chunk.duration_s for chunk in self._waiting)
@@ -35,7 +35,7 @@ class WorkQueue:
 
     def next(self, slots: int) -> WorkItem:
         """The next item for one of `slots` workers; raises `IndexError` where nothing waits."""
-        length_s = item_seconds(self._left_s, slots, self._chunk_s)
+        length_s = item_seconds(self._left_s, slots, self.chunk_s)
         chunks = [self._waiting.popleft()]
         taken_s = chunks[0].duration_s
         while self._waiting and taken_s + self._waiting[0].duration_s <= length_s:

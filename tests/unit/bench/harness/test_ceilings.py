@@ -1,0 +1,44 @@
+"""What the parts of a run cost alone is measured over the very work of a run."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from actors.stores import open_store
+from bench.cases.full import STEADY, WORKING, described
+from bench.harness.ceilings import PARTS, Parts, Planned, storage_s
+from schemas.pipelines import PERSON, SCENE
+from schemas.settings.settings import PersonSettings, Settings
+from tests.support.media import clips
+
+
+def test_what_decoder_and_models_give_is_stored_as_a_runs_rows(tmp_path: Path) -> None:
+    settings = Settings(preset="embedded", person=PersonSettings(detector="hog"))
+    clip = clips.with_cuts(tmp_path)
+    planned = [Planned.of(str(clip.path), (SCENE, PERSON), settings)]
+    parts = Parts(settings, planned)
+    assert all(seconds > 0 for seconds in (parts.decode(), parts.models(), parts.together()))
+    url = f"sqlite:///{tmp_path}/batch_processing.db"
+    assert storage_s(url, planned, parts.values, settings) > 0
+    with closing(open_store(url, read_only=True)) as store:
+        rows = store.annotations(planned[0].keys[-1])
+    assert [row.annotation_type for row in rows] == ["scene"] * 3
+
+
+def test_the_table_says_how_near_the_engine_is_to_each_ceiling() -> None:
+    def times(seconds: float) -> dict[str, float]:
+        return {"min": seconds, "median": seconds, "max": seconds}
+
+    own = {
+        WORKING: times(40.0),
+        STEADY: times(36.0),
+        "efficiency": {part: {WORKING: times(0.5), STEADY: times(0.75)} for part in PARTS},
+    }
+    measured = {
+        "clips": 12,
+        "frames": 3600,
+        "ceilings": dict.fromkeys(PARTS, times(20.0)),
+        "engine": {"vaengine": own},
+    }
+    assert f"| vaengine, {STEADY} | 36.00 | 100 | 0.75 | 0.75 | 0.75 |" in described(measured)
