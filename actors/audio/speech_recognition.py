@@ -119,9 +119,7 @@ class SpeechRecognizer:
         )
         said = [(row.sequences_ids[0], row.scores[0]) for row in rows]
         # A score is a mean over the tokens of the text; the one that ends it was thought of as well.
-        return [
-            (tokenizer.decode(tokens), score * len(tokens) / (len(tokens) + 1)) for tokens, score in said
-        ]
+        return [(tokenizer.decode(tokens), score * len(tokens) / (len(tokens) + 1)) for tokens, score in said]
 
     def _words(
         self, encoded: Any, language: str, texts: Sequence[str], speeches: Sequence[SpeechSegment]

@@ -11,7 +11,9 @@ from schemas.media.audio import SAMPLE_RATE
 from schemas.media.frames import Floats, Floats32, Ints
 
 WINDOW_SAMPLES: Final = 5 * SAMPLE_RATE  # The network was trained on it.
-STEP_SAMPLES: Final = WINDOW_SAMPLES // 10  # pyannote's default; each frame is in ten windows.
+# From one window to the next: each frame is in two. In ten, as whisperX has it, they cost five times as much
+# and agree with people no better (docs/decisions/041).
+STEP_SAMPLES: Final = WINDOW_SAMPLES // 2
 FRAME_SAMPLES: Final = 270  # From one frame to the next.
 FRAME_SPAN_SAMPLES: Final = 991  # Samples that one frame depends on.
 WINDOW_FRAMES: Final = 293  # Of the network's output.
@@ -21,20 +23,22 @@ WEIGHTS: Final = np.hamming(WINDOW_FRAMES)  # The middle of a window counts most
 
 
 class VoiceModel:
-    """Scores voice activity as whisperX scores the whole sound (within 1e-6), from any part of it.
+    """Scores voice activity of the whole sound from any part of it.
 
-    Raises `DamagedWeights` where the wheel's file has changed. Source: Bredin and Laurent, End-to-end
-    speaker segmentation, Interspeech 2021, aggregated as pyannote.audio's `Inference` does.
+    With a `step` of a tenth of a window these are whisperX's scores, within 1e-6. Raises `DamagedWeights`
+    where the wheel's file has changed. Source: Bredin and Laurent, End-to-end speaker segmentation,
+    Interspeech 2021, aggregated as pyannote.audio's `Inference` does.
     """
 
-    def __init__(self, *, threads: int = 1) -> None:
+    def __init__(self, *, threads: int = 1, step: int = STEP_SAMPLES) -> None:
+        """`step` is in samples, from one window to the next."""
         import torch
 
         from actors.audio.segmentation_network import VoiceNetwork
 
         torch.set_num_threads(threads)
         self._torch: Any = torch
-        self._network = VoiceNetwork()
+        self._network, self._step = VoiceNetwork(), step
 
     def scores(
         self, first: int, stop: int, total: int, samples: Floats32, begin: int
@@ -45,11 +49,11 @@ class VoiceModel:
         they must reach a window beyond both ends (`reach`).
         """
         frames = frames_within(first, stop)
-        windows = windows_of(frames, total)
+        windows = windows_of(frames, total, self._step)
         window_scores = self._window_scores(
-            {number: samples[number * STEP_SAMPLES - begin :][:WINDOW_SAMPLES] for number in windows.tolist()}
+            {number: samples[number * self._step - begin :][:WINDOW_SAMPLES] for number in windows.tolist()}
         )
-        return frames, aggregated(frames, windows, window_scores)
+        return frames, aggregated(frames, windows, window_scores, self._step)
 
     def _window_scores(self, windows: dict[int, Floats32]) -> Floats32:
         """`WINDOW_FRAMES` scores of each window: the highest of the voices that the network tells apart.
@@ -88,32 +92,32 @@ def frames_within(first: int, stop: int) -> Ints:
     return np.arange(-(-first // FRAME_SAMPLES), -(-stop // FRAME_SAMPLES))
 
 
-def windows_of(frames: Ints, total: int) -> Ints:
+def windows_of(frames: Ints, total: int, step: int = STEP_SAMPLES) -> Ints:
     """Numbers of the windows that hold any of these consecutive frames, in a sound of `total` samples.
 
     There are as many windows as fit, and one more, padded with silence, for the rest.
     """
     if not len(frames):
         return np.zeros(0, np.int64)
-    count = 1 + max(0, -(-(total - WINDOW_SAMPLES) // STEP_SAMPLES))
-    starts = window_frames(np.arange(count))
+    count = 1 + max(0, -(-(total - WINDOW_SAMPLES) // step))
+    starts = window_frames(np.arange(count), step)
     return np.flatnonzero((starts <= frames[-1]) & (starts + WINDOW_FRAMES > frames[0]))
 
 
-def window_frames(windows: Ints) -> Ints:
+def window_frames(windows: Ints, step: int = STEP_SAMPLES) -> Ints:
     """The first frame of each window: the one that begins nearest to the window's start."""
-    nearest: Ints = np.rint(windows * (STEP_SAMPLES / FRAME_SAMPLES)).astype(np.int64)
+    nearest: Ints = np.rint(windows * (step / FRAME_SAMPLES)).astype(np.int64)
     return nearest
 
 
-def aggregated(frames: Ints, windows: Ints, window_scores: Floats32) -> Floats32:
+def aggregated(frames: Ints, windows: Ints, window_scores: Floats32, step: int = STEP_SAMPLES) -> Floats32:
     """The mean of the windows' scores of each frame, weighted by a Hamming window.
 
     `window_scores` is windows x `WINDOW_FRAMES`.
     """
     low = int(frames[0]) if len(frames) else 0
     total, weight = np.zeros(len(frames), np.float32), np.zeros(len(frames), np.float32)
-    for start, scores in zip(window_frames(windows).tolist(), window_scores, strict=True):
+    for start, scores in zip(window_frames(windows, step).tolist(), window_scores, strict=True):
         own = slice(max(start, low) - low, min(start + WINDOW_FRAMES, low + len(frames)) - low)
         its = slice(own.start + low - start, own.stop + low - start)
         total[own] += scores[its] * WEIGHTS[its]

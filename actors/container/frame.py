@@ -66,7 +66,9 @@ class DecodedFrame:
             resized: Pixels = cv2.resize(
                 self.bgr(is_upright=True), (width, height), interpolation=cv2.INTER_LINEAR
             )
-            rgb: Pixels = cv2.cvtColor(resized, cv2.COLOR_BGR2RGB)  # reversing the axis takes 30 times as long
+            rgb: Pixels = cv2.cvtColor(
+                resized, cv2.COLOR_BGR2RGB
+            )  # reversing the axis takes 30 times as long
             return rgb
         size = (height, width) if self.rotation % 180 else (width, height)
         return self._upright(self._converted("rgb24", *size, MODEL_FILTER))

@@ -89,14 +89,16 @@ def stored(database: Path, kinds: Sequence[str]) -> Found:
     return {kind: int(counts.get(kind, 0)) for kind in kinds}
 
 
-def compared(commands: Mapping[str, WholeCommand], rounds: int) -> dict[str, Any]:
+def compared(
+    commands: Mapping[str, WholeCommand], rounds: int, *, most_different: float = MOST_DIFFERENT
+) -> dict[str, Any]:
     """The seconds of each, in turns, over those of the first, and what they found.
 
     Raises `RuntimeError` where they did not find the same.
     """
     times = in_turns(commands, rounds)
     found = {name: command.all_found for name, command in commands.items()}
-    require_same(found)
+    require_same(found, most_different=most_different)
     base = times[next(iter(commands))]
     return {
         "found": found,
@@ -105,12 +107,12 @@ def compared(commands: Mapping[str, WholeCommand], rounds: int) -> dict[str, Any
     }
 
 
-def require_same(found: Mapping[str, Sequence[Found]]) -> None:
+def require_same(found: Mapping[str, Sequence[Found]], *, most_different: float = MOST_DIFFERENT) -> None:
     """Raise `RuntimeError` where numbers differ by more than decoders make them differ, or are 0."""
     every = [one for own in found.values() for one in own]
     for kind in {kind for one in every for kind in one}:
         counts = [one.get(kind, 0) for one in every]
-        if not min(counts) or max(counts) - min(counts) > max(FEW, MOST_DIFFERENT * max(counts)):
+        if not min(counts) or max(counts) - min(counts) > max(FEW, most_different * max(counts)):
             raise RuntimeError(f"not all have found the same of {kind}: {found}")
 
 
