@@ -16,6 +16,7 @@ from typing import Any, Final
 import torch
 
 from actors.atomic_files import write_atomic
+from actors.persons.onnx_layout import for_processor
 from actors.persons.onnx_runtime import EMBEDDINGS_OUTPUT
 from actors.persons.torch_runtime import WithEmbeddings, loaded
 from schemas.errors import UnsuitableWeights, VaengineError
@@ -32,6 +33,7 @@ def onnx_bytes(weights: str, sha256: str, *, with_embeddings: bool) -> bytes:
     import onnx
 
     module, layout = loaded(weights, sha256)
+    for_processor(module)
     head = module.model[-1]
     head.export, head.dynamic, head.format = True, True, "onnx"
     names = {layout.person: "person"} | {

@@ -6,6 +6,7 @@ decodes, and a class of which each core has a process has the model.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,9 @@ def main(weights: str, clips: Sequence[str]) -> int:
     """The number of boxes in all clips."""
     # With as many files at once as there are cores its readers wait for each other for ever (0.7.26).
     os.environ["DAFT_SCANTASK_MAX_PARALLEL"] = "1"
+    # The library frees memory that is not its own unless these are there before it.
+    for name in ("torch", "av", "cv2"):
+        importlib.import_module(name)
     import daft
 
     Detector.boxes = daft.method.batch(return_dtype=daft.DataType.int64(), batch_size=BATCH)(Detector.boxes)  # type: ignore[method-assign]
