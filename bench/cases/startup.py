@@ -25,6 +25,7 @@ MOMENTS = {
     "first_chunk": "SELECT 1 FROM chunks LIMIT 1",
     "first_row": "SELECT 1 FROM annotations LIMIT 1",
 }
+BARE = "Ray, started and ended, and the model loaded"
 CLUSTERS = ("local", "none")  # on a Ray of its own, and without Ray
 READERS = {
     "typer and sqlalchemy": [sys.executable, "-c", "import typer, sqlalchemy"],
@@ -36,6 +37,12 @@ PARTS = {
         sys.executable,
         "-c",
         "from cluster.session import session\nwith session(): pass",
+    ],
+    BARE: [
+        sys.executable,
+        "-c",
+        "from actors.persons.hog import HogDetector\nfrom cluster.session import session\n"
+        "with session(): HogDetector()",
     ],
 }
 
@@ -63,6 +70,10 @@ def measure(rounds: int) -> dict[str, Any]:
             name: times.over(base).to_data() for name, times in readers.items() if times is not base
         },
         "parts": {name: times.to_data() for name, times in parts.items()},
+        "whole_over_bare": {
+            name: Times(tuple(run["end"] for run in own)).over(parts[BARE]).to_data()
+            for name, own in runs.items()
+        },
     }
 
 
@@ -134,7 +145,15 @@ def described(measured: Mapping[str, Any]) -> str:
     parts = [[f"`{name}` alone", *spread(times)] for name, times in measured["parts"].items()]
     first = table(titles, [*run, *parts])
     second = table(["command", "min s", "median s", "max s", "over the imports"], readers)
-    return f"The demo clip (12 s), both pipelines, preset embedded, bytecode compiled.\n\n{first}\n\n{second}"
+    bare = measured.get("whole_over_bare", {})
+    third = (
+        f"The whole command over `{BARE}`: {bare['none']['median']:.2f} without Ray, "
+        f"{bare['local']['median']:.2f} on Ray.\n\n"
+        if bare
+        else ""
+    )
+    about = "The demo clip (12 s), both pipelines, preset embedded, bytecode compiled."
+    return f"{about}\n\n{first}\n\n{third}{second}"
 
 
 def ratio(measured: Mapping[str, Any], name: str) -> str:

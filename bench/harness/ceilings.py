@@ -204,7 +204,8 @@ def _at_once(connections: Sequence[Any]) -> float:
     """The longest time of a part, which all begin together."""
     for connection in connections:
         connection.send(None)
-    return max(connection.recv() for connection in connections)
+    seconds: list[float] = [connection.recv() for connection in connections]
+    return max(seconds)
 
 
 def run(
