@@ -4,6 +4,8 @@ a real one would. To train it takes two minutes of a core; `test_packaged_models
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,17 @@ def test_texts_are_those_of_whisperx_itself(tiny: Path, spoken: list[SpokenClip]
     for clip, one in zip(spoken[:4], ours, strict=True):
         theirs = next(iter(pipeline([{"inputs": clip.samples}], batch_size=1)))
         assert theirs["text"][0].strip() == one.text
+
+
+def test_recognition_imports_nothing_for_tasks_that_are_not_asked_for(tiny: Path) -> None:
+    program = (
+        "import sys; from actors.audio.speech_recognition import SpeechRecognizer;"
+        "from schemas.settings.settings import Settings;"
+        f"SpeechRecognizer(Settings.model_validate_json({fitted(tiny).model_dump_json()!r}));"
+        "print([name for name in ('transformers', 'pyannote.audio', 'matplotlib') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
 
 
 def test_words_begin_within_a_tenth_of_a_second_of_where_they_were_heard_to(
