@@ -130,10 +130,12 @@ class ChunkPool:
             if decoder.worker is not None
         ]
         left = _shares(waiting, [decoder for decoder, _ in ready])
+        # Whoever is ready first must not take what those that are still starting will be there for.
+        slots = sum(1 for _ in self._decoders())
         for held in range(PREFETCHED):
             for number, (decoder, own_models) in enumerate(ready):
                 if waiting and len(decoder.items) == held and left[number]:
-                    decoder.take(waiting.next(len(ready)), own_models)
+                    decoder.take(waiting.next(slots), own_models)
                     left[number] -= 1
 
     def _models(self, node: NodeWorkers) -> list[Any]:
