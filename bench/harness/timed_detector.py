@@ -94,25 +94,30 @@ def runs_of(times: ServiceTimes, batches: int, *, overlapped: bool) -> list[tupl
     options: dict[str, Any] = {"overlapped": True} if overlapped else {}
     with mock.patch("actors.stages.batching.detector_named", return_value=detector):
         worker = VisionWorker(lambda: links, Settings(), MESSAGES, **options)
-        _call_until(worker.look, lambda: len(detector.runs) >= WARM_UP + batches)
+        call_until(worker.look, _message, lambda: len(detector.runs) >= WARM_UP + batches)
     if overlapped:
         worker.close()
     return detector.runs[WARM_UP : WARM_UP + batches]
 
 
-def _call_until(look: Callable[[FramesMessage], None], is_enough: Callable[[], bool]) -> None:
-    """Have `CALLERS` threads call without a pause."""
+def call_until(
+    look: Callable[[FramesMessage], None],
+    message: Callable[[int], FramesMessage],
+    is_enough: Callable[[], bool],
+) -> int:
+    """Have `CALLERS` threads call without a pause; returns how many messages were looked at."""
     numbers, taking = itertools.count(), threading.Lock()
 
     def call() -> None:
         while not is_enough():
             with taking:
                 number = next(numbers)
-            look(_message(number))
+            look(message(number))
 
     with ThreadPoolExecutor(CALLERS) as pool:
         for caller in [pool.submit(call) for _ in range(CALLERS)]:
             caller.result()
+    return next(numbers)
 
 
 def _message(number: int) -> FramesMessage:
