@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from statistics import fmean
 from typing import Any, Final
 
@@ -67,5 +67,5 @@ def summary(samples: Sequence[Sample]) -> dict[str, Any]:
         "power_w": round(fmean(sample.power_w for sample in samples), 1),
         "most_power_w": round(max(sample.power_w for sample in samples), 1),
         "most_memory_mib": round(max(sample.memory_mib for sample in samples), 1),
-        "samples": [asdict(sample) for sample in samples],
+        **{f"each_{one.name}": [getattr(sample, one.name) for sample in samples] for one in fields(Sample)},
     }
