@@ -17,7 +17,16 @@ from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, SCE
 from schemas.annotations.attributes import landmark_keypoints
 from schemas.media.frames import Floats
 from schemas.pipelines import is_human
-from vaengine.results.presence_intervals import Cut, PresenceSampling, Run, Seen, merged, usual_fps
+from vaengine.results.presence_intervals import (
+    SEGMENT,
+    SHOWN_UNTIL,
+    Cut,
+    PresenceSampling,
+    Run,
+    Seen,
+    merged,
+    usual_fps,
+)
 from vaengine.results.vision import Scene, scenes_of
 from vaengine.timeline.palette import short_name
 
@@ -25,8 +34,6 @@ BODY_POINTS: Final = 17  # key points of a pose in COCO's order; other models ha
 _ROUNDING_S: Final = 0.001  # times in rows written by hand may be rounded; their frame numbers are exact
 
 _SAME_TIME_S: Final = 1e-6  # two ways to compute one time differ by less
-SEGMENT: Final = "segment"  # attribute of a box that people made: boxes of one segment are joined
-SHOWN_UNTIL: Final = "shown_until_s"  # attribute of the last box of a segment
 
 Corners = tuple[float, float, float, float]  # left, top, right, bottom
 FrameEnd = Callable[[int], float]  # when a frame is over, in seconds from the first frame

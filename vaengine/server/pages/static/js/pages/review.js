@@ -58,9 +58,14 @@ class Review {
     this.corrections = new Corrections(this);
     this.listen();
     globalThis.review = this; // for tests, and for the curious
-    await Promise.all([attempt(() => this.lanes.fetch()), attempt(() => this.loadVideo())]); // the picture waits for nothing
-    const t = query.get("t");
-    if (t !== null && Number.isFinite(Number(t))) await this.player.seekTime(Number(t));
+    const t = query.get("t"), isAtTime = t !== null && Number.isFinite(Number(t));
+    // The picture waits for nothing, and the timeline, for which the server reads all of the video, for the boxes here.
+    const boxes = attempt(() => this.boxes.load(isAtTime ? this.clock.frameAt(Number(t)) : 0));
+    const lanes = boxes.then(() => attempt(() => this.lanes.fetch()));
+    await attempt(() => this.loadVideo());
+    if (isAtTime) await this.player.seekTime(Number(t));
+    this.drawFrame();
+    await lanes;
     const end = query.get("end");
     if (end !== null && Number(end) > Number(t)) this.setLoop({ startS: Number(t), endS: Number(end) });
     this.state.isReady = true;
@@ -119,6 +124,8 @@ class Review {
     await attempt(async () => {
       const { people, revision, is_corrected, pipelines, provenance } = await get(address(videoPath(this.id, "/review"), { source: this.state.source }), { signal: this.signal });
       Object.assign(this.facts, { people, revision, is_corrected, pipelines, provenance });
+      await this.boxes.load(this.player.frame); // before the timeline, for which all of the video is read
+      this.render();
       await this.lanes.fetch();
       this.drawFrame();
       this.render();
