@@ -11,9 +11,9 @@ const SPANS = [[1, "Hour"], [24, "Day"], [168, "Week"], [720, "Month"]];
 const percent = (value) => `${fixed(value, 0)} %`;
 const CURVES = [
   { name: "Processors", of: (one) => one.cpu_percent, format: percent, colour: "--plot-1", top: 100 },
-  { name: "Memory", of: (one) => one.memory_used, format: bytesText, colour: "--plot-3" },
-  { name: "Disk", of: (one) => one.disk_used, format: bytesText, colour: "--plot-2" },
-  { name: "Store", of: (one) => one.store_bytes, format: bytesText, colour: "--plot-4" },
+  { name: "Memory", of: (one) => one.memory_used, format: bytesText, colour: "--plot-3", isBytes: true },
+  { name: "Disk", of: (one) => one.disk_used, format: bytesText, colour: "--plot-2", isBytes: true },
+  { name: "Store", of: (one) => one.store_bytes, format: bytesText, colour: "--plot-4", isBytes: true },
 ];
 
 const COLOURS = ["--plot-1", "--plot-2", "--plot-3", "--plot-4"];
@@ -48,7 +48,7 @@ class Resources extends View {
       if (known?.nodes === nodes.join()) { known.chart.update(data); continue; }
       known?.chart.end();
       const series = nodes.map((name, i) => ({ name, colour: nodes.length > 1 ? COLOURS[i % COLOURS.length] : one.colour, fill: nodes.length === 1 }));
-      if (host) this.charts.set(one.name, { nodes: nodes.join(), chart: plot(host, { series, data, format: one.format, top: one.top ?? 0, signal: this.signal }) });
+      if (host) this.charts.set(one.name, { nodes: nodes.join(), chart: plot(host, { series, data, format: one.format, top: one.top ?? 0, isBytes: one.isBytes, signal: this.signal }) });
     }
   }
 

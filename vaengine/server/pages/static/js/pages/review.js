@@ -140,11 +140,17 @@ class Review {
 
   nameOfLabel(label) { return this.facts.people[label]?.name ?? shortName(label); }
 
+  // What is seen in the frame on the screen; null while it is fetched.
+  seen() {
+    const { boxes, corrections, player } = this, sightings = boxes.at(player.frame);
+    return corrections ? corrections.edited(sightings, player.frame) : sightings;
+  }
+
   drawFrame() {
     const { player, overlay, corrections } = this;
     if (corrections?.draft && corrections.draft.shownIn !== player.frame) corrections.cancel();
     const timeS = player.timeS ?? 0;
-    const sightings = this.boxes.at(player.frame);
+    const sightings = this.seen();
     Object.assign(overlay, { selected: this.state.selected, loose: this.state.loose });
     overlay.draw(sightings, saidAt(this.cues, timeS));
     this.drawnFrame = sightings ? player.frame : null;
@@ -371,7 +377,7 @@ class Review {
     return html`<li><button class="lane-title ${isHidden ? "is-hidden" : ""}" aria-pressed=${same(lane, this.state.lane) ? "true" : "false"}
       title=${`${lane.title}: ${counted(lane.count, "interval")}`} @click=${() => this.chooseLane(lane)}>
       <i class="dot colour" .style=${`--colour:${lane.colour ?? "var(--bar-1)"}`}></i><span class="cut">${lane.title}</span>
-      ${lane.kind === "face" || lane.kind === "speaker" ? html`<span class="soft tiny">${lane.kind}</span>` : nothing}</button></li>`;
+      ${["face", "speaker"].includes(lane.kind) && lane.key !== lane.kind ? html`<span class="soft tiny">${lane.kind}</span>` : nothing}</button></li>`;
   }
 
   side() {
