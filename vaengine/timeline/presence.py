@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, groupby, pairwise
 from typing import Final
 
@@ -181,9 +182,21 @@ class Presence:
         cuts = (Cut(frame, scene.start_s) for frame, scene in zip(self._cuts, scenes, strict=True))
         self.sampling = SegmentedSampling(self.sample_fps, tuple(cuts), frame_end_s)
         self.detected_frames = frozenset(sighting.frame for sighting in ordered)
-        self._spans = sorted(self._all_spans(ordered), key=lambda span: span.first.time_s)
-        self._starts = [span.first.time_s for span in self._spans]
-        self._longest_s = max((span.end_s - span.first.time_s for span in self._spans), default=0.0)
+        self._ordered = ordered
+
+    # What a drawing of whole tracks needs nothing of, and a long video has many of.
+
+    @cached_property
+    def _spans(self) -> list[PresenceSpan]:
+        return sorted(self._all_spans(), key=lambda span: span.first.time_s)
+
+    @cached_property
+    def _starts(self) -> list[float]:
+        return [span.first.time_s for span in self._spans]
+
+    @cached_property
+    def _longest_s(self) -> float:
+        return max((span.end_s - span.first.time_s for span in self._spans), default=0.0)
 
     @classmethod
     def of(
@@ -235,8 +248,8 @@ class Presence:
         runs = merged(((span.first.time_s, span.end_s) for span in spans), _ROUNDING_S)
         return {"": runs} if runs else {}
 
-    def _all_spans(self, ordered: Sequence[Sighting]) -> Iterable[PresenceSpan]:
-        for sighting in ordered:
+    def _all_spans(self) -> Iterable[PresenceSpan]:
+        for sighting in self._ordered:
             if sighting.identity is None:
                 yield PresenceSpan(sighting, None, self.sampling.until_s(sighting))
         for track in self.tracks.values():

@@ -256,10 +256,13 @@ def test_a_box_is_drawn_anew_deleted_and_brought_back(
 def test_a_correction_is_drawn_while_it_is_on_its_way(
     page: Any, server: PagesServer, watched: Mapping[str, Watched]
 ) -> None:
-    video, held = watched["late"], list[Any]()
+    video, held, is_held = watched["late"], list[Any](), [True]
 
     def hold(route: Any) -> None:
-        held.append(route)
+        if is_held[0]:
+            held.append(route)
+        else:
+            route.continue_()
 
     page.route("**/corrections", hold)
     _review(page, server, video, "?t=0.4")
@@ -279,9 +282,9 @@ def test_a_correction_is_drawn_while_it_is_on_its_way(
     page.wait_for_function(f"() => !({of_person})")
     assert page.evaluate("() => review.boxes.at(0)[0].box")[0] == 8.0  # nothing is stored yet
 
-    page.unroute("**/corrections")
-    for route in held:
-        route.continue_()
+    is_held[0] = False
+    [first] = held
+    first.continue_()
     page.wait_for_function("() => !review.corrections.isSending && review.drawnFrame !== null")
     page.wait_for_function(f"() => !({of_person})")
     page.keyboard.press("u")
