@@ -109,8 +109,8 @@ def _drawn(launched: Any, address: str, shot: Shot) -> bytes:
         page.wait_for_function(shot.ready)
     else:
         page.wait_for_selector(shot.ready)
-    page.wait_for_function(PICTURES)
     page.wait_for_timeout(SETTLED_MS)
+    page.wait_for_function(PICTURES)
     picture: bytes = page.screenshot()
     context.close()
     return picture

@@ -73,7 +73,8 @@ async def _context(request: Request) -> ServerContext:
 
 async def _reader(request: Request) -> StorageBackend:
     stores = context_of(request).stores
-    return stores.opened_reader() or await run_in_threadpool(stores.reader)
+    opened = stores.opened_reader()
+    return await run_in_threadpool(stores.reader) if opened is None else opened
 
 
 def _writer(request: Request) -> StorageBackend:
@@ -86,7 +87,8 @@ async def _found(request: Request) -> FoundCountLog:
 
 async def _snapshot(request: Request) -> Snapshot:
     collection = context_of(request).collection
-    return collection.recent() or await run_in_threadpool(collection.current)
+    recent = collection.recent()
+    return await run_in_threadpool(collection.current) if recent is None else recent
 
 
 Context = Annotated[ServerContext, Depends(_context)]

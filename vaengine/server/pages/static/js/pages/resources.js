@@ -61,7 +61,7 @@ class Resources extends View {
     const { samples } = this, newest = new Map((samples ?? []).map((sample) => [sample.node, sample]));
     return html`${pageHead("Resources", newest.size ? [...newest.keys()].join(", ") : "", html`<div class="segments" role="group" aria-label="Time shown">${SPANS.map(([hours, name]) => html`<button aria-pressed=${this.hours === hours ? "true" : "false"} @click=${() => { this.update({ hours }); this.reload(); }}>${name}</button>`)}</div>`)}
       ${samples === null ? loading : samples.length ? html`<div class="stack"><div class="grid">${[...newest.values()].map((sample) => this.node(sample))}</div>
-        ${this.legend()}<div class="grid">${this.curves.map((one) => html`<section class="card"><h2>${one.name}</h2><div class="plot" data-curve=${one.name} role="img" aria-label=${`${one.name} over time, now ${one.format(one.of(samples.at(-1)))}`}></div></section>`)}</div></div>`
+        ${this.legend()}<div class="grid plots">${this.curves.map((one) => html`<section class="card"><h2>${one.name}</h2><div class="plot" data-curve=${one.name} role="img" aria-label=${`${one.name} over time, now ${one.format(one.of(samples.at(-1)))}`}></div></section>`)}</div></div>`
         : html`<div class="card">${empty("chart", "Nothing was measured yet", "The server looks every ten seconds.")}</div>`}`;
   }
 

@@ -143,7 +143,7 @@ class Review {
   // What is seen in the frame on the screen; null while it is fetched.
   seen() {
     const { boxes, corrections, player } = this, sightings = boxes.at(player.frame);
-    return corrections ? corrections.edited(sightings, player.frame) : sightings;
+    return corrections && this.state.source === "corrected" ? corrections.edited(sightings, player.frame) : sightings;
   }
 
   drawFrame() {
