@@ -26,15 +26,6 @@ SEEKS: Final = 20
 SEED: Final = 7
 PICTURE: Final = "() => document.querySelector('video')?.readyState >= 2"
 BOXES: Final = f"() => ({PICTURE})() && globalThis.review?.drawnFrame === review.player.frame"
-STEP: Final = 2  # frames between two with boxes: three boxes in each, 400,000 in three hours
-REDRAW: Final = """() => {
-  review.select("person_0001");
-  review.corrections.redraw();
-  review.corrections.draft.box = [1, 2, 30, 40];
-  review.corrections.save();
-}"""
-REDRAWN: Final = "() => review.overlay.drawn?.some((one) => one.box[2] === 30)"
-STORED: Final = "() => !review.corrections.isSending && review.drawnFrame !== null"
 LISTED: Final = "() => document.querySelectorAll('tbody tr').length >= 100"
 
 
@@ -45,13 +36,12 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
         long, many = Path(name, "long"), Path(name, "many")
         for folder in (long, many):
             folder.mkdir()
-        video = make_long_review(long, video_s, STEP)
+        video = make_long_review(long, video_s)
         make_collection(f"sqlite:///{many}/batch_processing.db", videos)
         with page_server(long, long / "cache") as address:
             path = f"{address}/videos/{video.video_id}"
             review = [_seconds_until(launched, path, PICTURE, BOXES, READY) for _ in range(rounds)]
             seeks, boxes, wrong = _seeks(launched, path, len(video.index))
-            redrawn = _redraws(launched, path)
         with page_server(many, many / "cache") as address:
             listed = [_seconds_until(launched, f"{address}/videos", LISTED) for _ in range(rounds)]
     return {
@@ -63,7 +53,6 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
         "timeline_s": _first_and_again([timeline for _, _, timeline in review]),
         "seek_s": {"median": statistics.median(seeks), "max": max(seeks), "wrong": wrong},
         "seek_boxes_s": {"median": statistics.median(boxes), "max": max(boxes)},
-        "redraw_s": redrawn,
         "videos_s": _first_and_again([rows for (rows,) in listed]),
     }
 
@@ -113,22 +102,9 @@ def _seeks(launched: Any, address: str, frames: int) -> tuple[list[float], list[
     return pictures, boxes, wrong
 
 
-def _redraws(launched: Any, address: str) -> dict[str, float]:
-    """Seconds from drawing a box anew until it is on the picture, and until the server has stored it."""
-    with _opened(launched, address) as page:
-        page.goto(address, wait_until="domcontentloaded")
-        page.wait_for_function(READY)
-        began = time.perf_counter()
-        page.evaluate(REDRAW)
-        page.wait_for_function(REDRAWN)
-        shown = time.perf_counter() - began
-        page.wait_for_function(STORED)
-        return {"shown": shown, "stored": time.perf_counter() - began}
-
-
 def described(measured: Mapping[str, Any]) -> str:
     """The case's table."""
-    seek, seek_boxes, redraw = measured["seek_s"], measured["seek_boxes_s"], measured["redraw_s"]
+    seek, seek_boxes = measured["seek_s"], measured["seek_boxes_s"]
     rows = [
         [what, f"{measured[name]['first']:.1f} s", f"{measured[name]['again']:.1f} s"]
         for what, name in (
@@ -140,15 +116,12 @@ def described(measured: Mapping[str, Any]) -> str:
     ]
     return "\n\n".join(
         [
-            f"Review of a video of {measured['video_s'] / 3600:g} h with {measured['frames']:,} frames and "
-            f"{3 * measured['frames'] // STEP:,} boxes, and "
+            f"Review of a video of {measured['video_s'] / 3600:g} h with {measured['frames']:,} frames, and "
             f"Videos over {measured['videos']:,} videos, in Chromium with nothing in its cache. The first "
             "time the server has just been started.",
             table(["", "first", "again"], rows),
             f"A seek to anywhere: the picture after {seek['median'] * 1e3:.0f} ms, at most "
             f"{seek['max'] * 1e3:.0f} ms, its boxes after {seek_boxes['median'] * 1e3:.0f} ms, at most "
             f"{seek_boxes['max'] * 1e3:.0f} ms; {seek['wrong']} of {SEEKS} showed another frame.",
-            f"A box drawn anew: on the picture after {redraw['shown'] * 1e3:.0f} ms, stored after "
-            f"{redraw['stored']:.0f} s, since all boxes of persons are written again.",
         ]
     )

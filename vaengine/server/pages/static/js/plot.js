@@ -17,7 +17,7 @@ export function plot(host, { series, data, format = String, isTime = true, signa
       scales: { x: { time: isTime, ...(barWidth ? { range: (_u, low, high) => [low, high + barWidth] } : {}) }, y: { range: (_u, low, high) => [Math.min(0, low ?? 0), Math.max((high ?? 1) * 1.08, top, 1e-9)] } },
       axes: [{ ...axis, ...(isTime ? { space: 64 } : {}), values: xFormat ? (_u, ticks) => ticks.map(xFormat) : isTime ? timeTexts : null }, { ...axis, size: 72, ...(isBytes ? { incrs: BYTE_STEPS } : {}), values: (_u, ticks) => ticks.map(format) }],
       series: [{}, ...series.map((one) => ({
-        label: one.name, stroke: colour(one.colour), width: 2, spanGaps: true, points: { show: false },
+        label: one.name, stroke: colour(one.colour), width: 2, spanGaps: !one.hasGaps, points: { show: false },
         fill: one.fill ? `${colour(one.colour)}${bars ? "cc" : "22"}` : undefined, paths: bars ? uPlot.paths.bars({ size: [0.85, 60], align: 1 }) : undefined,
       }))],
     }, numbers, host);

@@ -7,7 +7,7 @@ import { plot } from "/static/js/plot.js";
 import { View } from "/static/js/view.js";
 
 const EVERY_MS = 10_000;
-const SPANS = [[1, "Hour"], [24, "Day"], [168, "Week"], [720, "Month"]];
+const SPANS = [[1, "Hour", 60], [24, "Day", 600], [168, "Week", 4 * 3600], [720, "Month", 12 * 3600]]; // and how many seconds without a sample are a gap
 const percent = (value) => `${fixed(value, 0)} %`;
 const CURVES = [
   { name: "Processors", of: (one) => one.cpu_percent, format: percent, colour: "--plot-1", top: 100 },
@@ -41,15 +41,21 @@ class Resources extends View {
 
   // A curve for each node; another set of nodes gets another chart.
   draw() {
-    const nodes = this.nodes, times = [...new Set((this.samples ?? []).map((sample) => sample.at))];
+    const nodes = this.nodes, times = this.withGaps([...new Set((this.samples ?? []).map((sample) => sample.at))]);
     for (const one of this.curves) {
       const host = this.host.querySelector(`[data-curve="${one.name}"]`), known = this.charts.get(one.name);
       const data = [times, ...nodes.map((node) => this.values(node, times, one))];
       if (known?.nodes === nodes.join()) { known.chart.update(data); continue; }
       known?.chart.end();
-      const series = nodes.map((name, i) => ({ name, colour: nodes.length > 1 ? COLOURS[i % COLOURS.length] : one.colour, fill: nodes.length === 1 }));
+      const series = nodes.map((name, i) => ({ name, colour: nodes.length > 1 ? COLOURS[i % COLOURS.length] : one.colour, fill: nodes.length === 1, hasGaps: nodes.length === 1 }));
       if (host) this.charts.set(one.name, { nodes: nodes.join(), chart: plot(host, { series, data, format: one.format, top: one.top ?? 0, isBytes: one.isBytes, signal: this.signal }) });
     }
+  }
+
+  // A time without a value where nobody looked, as while the server was down.
+  withGaps(times) {
+    const [, , gapS] = SPANS.find(([hours]) => hours === this.hours);
+    return times.flatMap((at, i) => (i && at - times[i - 1] > gapS ? [(at + times[i - 1]) / 2, at] : [at]));
   }
 
   values(node, times, curve) {
