@@ -1,5 +1,6 @@
 """Draws the pages over a real run: `python -m bench.page_pictures RESULTS FOLDER VIDEO_ID [PAGE ...]`.
 
+With `--all` in the place of pages, every page in both themes and three widths, for whoever designs them.
 Needs Chromium and the test group's playwright. The server listens on a free port of this machine, and keeps
 its pictures beside the drawn ones, not in the user's cache.
 """
@@ -12,13 +13,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from bench.harness.page_server import TOKEN, page_server
 
 COLOURS: Final = 256  # of a picture: pages are flat, and photographs in them small
+SCREENS: Final = ((360, 780), (1280, 860), (2560, 1300))
 WAIT_MS: Final = 180_000
 SETTLED_MS: Final = 1500  # for figures that come by themselves
 READY: Final = "() => globalThis.review?.state.isReady && review.drawnFrame !== null"
@@ -59,6 +61,17 @@ def shots(video_id: str) -> list[Shot]:
     ]
 
 
+def all_shots(video_id: str) -> list[Shot]:
+    """Every page in both themes, on a telephone, a laptop and a large screen."""
+    pages = {shot.address: shot for shot in reversed(shots(video_id))}.values()
+    return [
+        replace(shot, name=f"{shot.name}-{scheme}-{width}", scheme=scheme, width=width, height=height)
+        for shot in pages
+        for scheme in ("light", "dark")
+        for width, height in SCREENS
+    ]
+
+
 def main() -> int:
     """Draw the pages of the results in the first folder into the second, with the video of an id."""
     results, target, video_id, *names = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
@@ -68,7 +81,8 @@ def main() -> int:
         page_server(results, Path(cache)) as address,
         browser() as launched,
     ):
-        for shot in (one for one in shots(video_id) if not names or one.name in names):
+        drawn = all_shots(video_id) if names == ["--all"] else shots(video_id)
+        for shot in (one for one in drawn if names in ([], ["--all"]) or one.name in names):
             (target / f"{shot.name}.png").write_bytes(_small(_drawn(launched, address, shot)))
             print(f"{target / shot.name}.png")
     return 0
@@ -95,8 +109,8 @@ def _drawn(launched: Any, address: str, shot: Shot) -> bytes:
         page.wait_for_function(shot.ready)
     else:
         page.wait_for_selector(shot.ready)
-    page.wait_for_function(PICTURES)
     page.wait_for_timeout(SETTLED_MS)
+    page.wait_for_function(PICTURES)
     picture: bytes = page.screenshot()
     context.close()
     return picture

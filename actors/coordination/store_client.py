@@ -12,7 +12,6 @@ from actors.coordination.answer import ask
 from actors.stores import open_store
 from actors.stores.engines.address import without_password
 from schemas.annotations.annotation import Annotation
-from schemas.annotations.coco import frame_order
 from schemas.annotations.words import WordSearch
 from schemas.errors import DiskFull, StoreFailed
 from schemas.media.video import Video
@@ -24,6 +23,7 @@ from schemas.storage.backend import (
     RowCount,
     StorageBackend,
     VideoFacts,
+    ordered_rows,
 )
 from schemas.storage.imports import HumanResults, NamingEdits
 from schemas.storage.people import PeopleLog, PersonEdit, PersonReference
@@ -266,10 +266,11 @@ class StoreClient(StorageBackend):
         value: list[Annotation] = self._call("annotations", key)
         return value
 
-    def each_annotation(self, key: WorkKey, kinds: Sequence[str]) -> Iterator[Annotation]:
+    def each_annotation(
+        self, key: WorkKey, kinds: Sequence[str], frames: range | None = None
+    ) -> Iterator[Annotation]:
         """All at once: an iterator cannot travel between processes."""
-        wanted = (row for row in self.annotations(key) if row.annotation_type in kinds)
-        return iter(sorted(wanted, key=frame_order))
+        return iter(ordered_rows(self.annotations(key), kinds, frames))
 
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         value: dict[WorkKey, dict[str, RowCount]] = self._call("row_counts", keys, kinds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,10 @@ class OnnxRuntime:
         self._thresholds, self._input = thresholds, self._session.get_inputs()[0]
         self.layout = _output_layout(path, self._session)
         self.batch_size = self.layout.batch or 1
+
+    def stage(self, pictures: Sequence[Pixels]) -> Pixels:
+        """Pictures of one size as one array, N x H x W x 3 uint8."""
+        return np.stack(pictures)
 
     def detect(self, pixels: Pixels) -> list[Detections]:
         """Persons in each of `batch_size` x H x W x 3 uint8 RGB pictures."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import yaml
 
 from actors.model_files.files import sound_folder
@@ -41,6 +43,10 @@ class OpenVinoRuntime:
         self._run = openvino.compile_model(
             model, "CPU", {**exact, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
         )
+
+    def stage(self, pictures: Sequence[Pixels]) -> Pixels:
+        """Pictures of one size as one array, N x H x W x 3 uint8."""
+        return np.stack(pictures)
 
     def detect(self, pixels: Pixels) -> list[Detections]:
         """Persons in each of `batch_size` x H x W x 3 uint8 RGB pictures."""

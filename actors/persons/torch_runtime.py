@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +12,11 @@ import torch
 from torchvision.ops import batched_nms
 
 from actors.model_files.files import sound_bytes
+from actors.persons.cuda_device import CopiedPictures, CudaDevice
 from actors.persons.tracking import quiet_ultralytics
 from actors.persons.yolo_output import OutputLayout, Thresholds
 from actors.vision.microbatch import MicroBatch
+from actors.vision.staging import StagingBuffers
 from schemas.errors import UnsuitableWeights
 from schemas.inference.detections import Detections
 from schemas.media.frames import Pixels
@@ -82,26 +85,40 @@ class TorchRuntime:
             GPU_BATCH if self._device.type == "cuda" else CPU_BATCH,
         )
         self._micro = MicroBatch(self.batch_size)
+        self._buffers = StagingBuffers(CudaDevice(self._device)) if self._device.type == "cuda" else None
 
-    def detect(self, pixels: Pixels) -> list[Detections]:
+    def stage(self, pictures: Sequence[Pixels]) -> Pixels | CopiedPictures:
+        """Pictures of one size on their way to the GPU.
+
+        They stay here where there is none, or no room in its memory.
+        """
+        if self._buffers is not None:
+            try:
+                return self._buffers.stage(pictures)
+            except torch.OutOfMemoryError:
+                _free_cache()
+        return np.stack(pictures)
+
+    def detect(self, staged: Pixels | CopiedPictures) -> list[Detections]:
         """Persons in each of `batch_size` x H x W x 3 uint8 RGB pictures.
 
         Runs in smaller parts where the device's memory does not suffice.
         """
+        pictures = torch.from_numpy(staged) if isinstance(staged, np.ndarray) else staged.ready()
         return self._micro.run(
-            self._detect, pixels, out_of_memory=torch.OutOfMemoryError, relieve=_free_cache
+            self._detect, pictures, out_of_memory=torch.OutOfMemoryError, relieve=_free_cache
         )
 
-    def _detect(self, pixels: Pixels) -> list[Detections]:
+    def _detect(self, pictures: torch.Tensor) -> list[Detections]:
         with torch.inference_mode():
-            pictures = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device, non_blocking=True)
+            here = pictures.to(self._device)
             # The layout is channels last already: no copy.
-            tensor = pictures.permute(0, 3, 1, 2).to(self._dtype).div_(255)
+            tensor = here.permute(0, 3, 1, 2).to(self._dtype).div_(255)
             output = self._module(tensor)
             raw, embeddings = (
                 (output[0], output[1]) if isinstance(self._module, WithEmbeddings) else (_first(output), None)
             )
-            return self._people(raw, embeddings, len(pixels))
+            return self._people(raw, embeddings, len(pictures))
 
     def _people(self, raw: Any, embeddings: Any, n: int) -> list[Detections]:
         """`actors.persons.yolo_output.people` in torch.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
-
-import numpy as np
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from actors.persons.yolo_output import OutputLayout, Thresholds
 from actors.vision.letterbox import Letterbox
@@ -21,13 +20,25 @@ class Runtime(Protocol):
     layout: OutputLayout
     batch_size: int
 
-    def detect(self, pixels: Pixels) -> list[Detections]:
-        """`pixels` is batch_size x H x W x 3 uint8 RGB."""
+    def stage(self, pictures: Sequence[Pixels]) -> Any:
+        """`batch_size` H x W x 3 uint8 RGB pictures of one size as `detect` takes them."""
+        ...
+
+    def detect(self, staged: Any) -> list[Detections]:
+        """Persons in each picture."""
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Letterboxed:
+    """Pictures on their way through the network, or what was seen in them, in pixels of the letterboxes."""
+
+    letterboxes: Sequence[Letterbox]
+    value: Any
+
+
 class YoloDetector:
-    """A `Detector` that letterboxes each picture by its own size.
+    """A `SteppedDetector` that letterboxes each picture by its own size.
 
     So its boxes depend on nothing else.
     """
@@ -41,13 +52,19 @@ class YoloDetector:
 
     def detect(self, pictures: Sequence[Pixels]) -> list[Detections]:
         """Persons in each H x W x 3 uint8 RGB picture of one bucket."""
+        return self.finish(self.run(self.prepare(pictures)))
+
+    def prepare(self, pictures: Sequence[Pixels]) -> Letterboxed:
         letterboxes = [self._letterbox(*picture.shape[:2]) for picture in pictures]
-        detections = self._network.detect(
-            np.stack(
-                [letterbox.placed(picture) for letterbox, picture in zip(letterboxes, pictures, strict=True)]
-            )
-        )
-        return [letterbox.undone(persons) for letterbox, persons in zip(letterboxes, detections, strict=True)]
+        placed = [box.placed(picture) for box, picture in zip(letterboxes, pictures, strict=True)]
+        return Letterboxed(letterboxes, self._network.stage(placed))
+
+    def run(self, prepared: Letterboxed) -> Letterboxed:
+        return replace(prepared, value=self._network.detect(prepared.value))
+
+    def finish(self, output: Letterboxed) -> list[Detections]:
+        pairs = zip(output.letterboxes, output.value, strict=True)
+        return [letterbox.undone(persons) for letterbox, persons in pairs]
 
     def _letterbox(self, height: int, width: int) -> Letterbox:
         layout = self._network.layout

@@ -14,9 +14,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from actors.coordination.links import Connect
-from actors.stages.combining import CombinedCalls
-from actors.stages.inference import VisionModels
 from actors.stages.stages import ChunkWatch, Watch
+from actors.stages.vision_steps import VisionSteps
 from schemas.settings.settings import Settings
 from schemas.work.chunk import ChunkSpec
 from schemas.work.messages import ChunkEnd, ChunkFailure, FramesMessage
@@ -121,24 +120,19 @@ class Looks:
 class VisionWorker:
     """Looks at pictures of many decoders, and hands what it saw to the finalizers.
 
-    `messages` that wait are looked at together: a GPU has whole batches to do.
+    `messages` that wait are looked at together: a GPU has whole batches to do. `overlapped` as in
+    `VisionSteps`.
     """
 
-    def __init__(self, connect: Connect, settings: Settings, messages: int) -> None:
-        from actors.stages.threads import limit_threads
-
-        self._models = VisionModels(settings, threads=limit_threads(1).model)
-        self._links = connect()
-        self._look = CombinedCalls(self._look_at, messages)
+    def __init__(
+        self, connect: Connect, settings: Settings, messages: int, *, overlapped: bool = False
+    ) -> None:
+        self._steps = VisionSteps(connect, settings, messages, overlapped=overlapped)
 
     def look(self, message: FramesMessage) -> None:
         """Look at pictures; returns once the finalizers have what was seen."""
-        self._look(message)
+        self._steps.look([message])
 
-    def _look_at(self, messages: list[FramesMessage]) -> None:
-        chunk_ids = [message.chunk_id for message in messages]
-        self._links.busy(chunk_ids)
-        seen = self._models.analyze(messages)
-        self._links.idle()
-        self._links.deliver(seen)
-        self._links.handed_over(chunk_ids)
+    def close(self) -> None:
+        """Take nothing more, and return once what was taken is done."""
+        self._steps.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors.stages.visibility import attributed
 from schemas.errors import VaengineError, VideoError
@@ -23,49 +25,87 @@ if TYPE_CHECKING:
     from actors.stages.batching import BatchedDetector
 
 
+@dataclass(frozen=True, slots=True)
+class ModelBatch:
+    """Messages of one pipeline on their way through its model.
+
+    `value` is what the last step made of them, or its error. `seconds` are those of the processor so far.
+    """
+
+    messages: Sequence[FramesMessage]
+    model: BatchedDetector | None
+    value: Any
+    seconds: float = 0.0
+
+    def after(self, step: Callable[[Any], Any]) -> ModelBatch:
+        """The same after one more step; after an error there is none. Never raises."""
+        if isinstance(self.value, Exception):
+            return self
+        began = time.thread_time()
+        try:
+            value = step(self.value)
+        except Exception as error:  # noqa: BLE001 whatever a model raises is stored as the reason; a raise would lose the whole block
+            _leave_broken_gpu(error)
+            value = error
+        return replace(self, value=value, seconds=self.seconds + time.thread_time() - began)
+
+
 class VisionModels:
     """The models that analyse frames, each loaded when its first frames come.
 
     When a model cannot be loaded, each message for it fails with that error. If the error were raised, Ray
-    would start the process again for ever.
+    would start the process again for ever. `prepare`, `run` and `finish` are the steps of `analyze`. Each may
+    be in a thread of its own; none of them raises.
     """
 
     def __init__(self, settings: Settings, *, threads: int) -> None:
         self._settings, self._threads = settings, threads
         self._models: dict[str, BatchedDetector | Exception] = {}
+        self._loading, self._running = threading.Lock(), threading.Lock()
 
     def analyze(self, messages: Sequence[FramesMessage]) -> list[DetectionsMessage]:
         """Returns the detections of each message, grouped by pipeline; never raises."""
-        ordered = sorted(messages, key=lambda message: message.pipeline)
-        return [
-            result
-            for pipeline, pipeline_messages in groupby(ordered, lambda message: message.pipeline)
-            for result in self._analyze_batch(pipeline, list(pipeline_messages))
-        ]
+        return self.finish(self.run(self.prepare(messages)))
 
-    def _analyze_batch(self, pipeline: str, messages: list[FramesMessage]) -> list[DetectionsMessage]:
-        """Run one pipeline's model; when a batch fails, each message is tried alone, to find the culprit."""
+    def prepare(self, messages: Sequence[FramesMessage]) -> list[ModelBatch]:
+        """The messages as a batch for each pipeline, ready for its model."""
+        ordered = sorted(messages, key=lambda message: message.pipeline)
+        groups = groupby(ordered, lambda message: message.pipeline)
+        return [self._prepared(pipeline, list(group)) for pipeline, group in groups]
+
+    def run(self, batches: Sequence[ModelBatch]) -> list[ModelBatch]:
+        """The batches after their models; one call at a time has the device."""
+        with self._running:
+            return [batch.after(batch.model.run) if batch.model else batch for batch in batches]
+
+    def finish(self, batches: Sequence[ModelBatch]) -> list[DetectionsMessage]:
+        """The detections of each message."""
+        finished = [batch.after(batch.model.finish) if batch.model else batch for batch in batches]
+        return [result for batch in finished for result in self._results(batch)]
+
+    def _prepared(self, pipeline: str, messages: list[FramesMessage]) -> ModelBatch:
         model = self._model(pipeline)
         if isinstance(model, Exception):
-            return [_failed_result(message, model) for message in messages]
-        began = time.thread_time()
-        try:
-            detections = model.detect([message.frames for message in messages])
-        except Exception as error:  # noqa: BLE001 whatever a model raises is stored as the reason; a raise would lose the whole block
-            _leave_broken_gpu(error)
-            if len(messages) == 1:
-                return [_failed_result(messages[0], error)]
-            return [result for message in messages for result in self._analyze_batch(pipeline, [message])]
-        seconds = (time.thread_time() - began) / len(messages)
-        return [
-            _result(message, tuple(by_frame), model_s=seconds)
-            for message, by_frame in zip(messages, detections, strict=True)
-        ]
+            return ModelBatch(messages, None, model)
+        return ModelBatch(messages, model, [message.frames for message in messages]).after(model.prepare)
+
+    def _results(self, batch: ModelBatch) -> list[DetectionsMessage]:
+        """The results of a batch; when it failed, each message is tried alone, to find the culprit."""
+        if not isinstance(batch.value, Exception):
+            seconds = batch.seconds / len(batch.messages)
+            return [
+                _result(message, tuple(by_frame), model_s=seconds)
+                for message, by_frame in zip(batch.messages, batch.value, strict=True)
+            ]
+        if len(batch.messages) == 1 or batch.model is None:
+            return [_failed_result(message, batch.value) for message in batch.messages]
+        return [result for message in batch.messages for result in self.analyze([message])]
 
     def _model(self, pipeline: str) -> BatchedDetector | Exception:
-        if pipeline not in self._models:
-            self._models[pipeline] = _load(self._settings, pipeline, self._threads)
-        return self._models[pipeline]
+        with self._loading:
+            if pipeline not in self._models:
+                self._models[pipeline] = _load(self._settings, pipeline, self._threads)
+            return self._models[pipeline]
 
 
 class AudioModels:

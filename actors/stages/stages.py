@@ -21,7 +21,8 @@ from actors.coordination.answer import ask
 from actors.coordination.beats import Beats
 from actors.coordination.holders import beat_seconds
 from actors.coordination.links import Connect, Delivery, StageLinks
-from actors.stages.inference import AudioModels, VisionModels
+from actors.stages.inference import AudioModels
+from actors.stages.vision_steps import VisionSteps
 from schemas.settings.settings import EngineSettings, Settings
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec
@@ -198,28 +199,24 @@ def decode_stage(row: Mapping[str, Any], *, connect: Connect, to_models: bool) -
 class VisionStage:
     """Runs the models over rows of frames and delivers the detections to the finalizers.
 
-    It returns the number of rows as a receipt.
+    It returns the number of rows as a receipt. `overlapped` as in `VisionSteps`: then several calls are to
+    be made at once.
     """
 
-    def __init__(self, connect: Connect, settings: Settings) -> None:
-        from actors.stages.threads import limit_threads
-
-        self._models = VisionModels(settings, threads=limit_threads(1).model)
-        self._links = connect()
+    def __init__(self, connect: Connect, settings: Settings, *, overlapped: bool = False) -> None:
+        self._steps = VisionSteps(connect, settings, most=1, overlapped=overlapped)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         values = [
             from_row({"meta": meta, "pixels": pixels})
             for meta, pixels in zip(batch["meta"], batch["pixels"], strict=True)
         ]
-        frames = [value for value in values if isinstance(value, FramesMessage)]
-        chunk_ids = [message.chunk_id for message in frames]
-        self._links.busy(chunk_ids)
-        detections = self._models.analyze(frames)
-        self._links.idle()
-        self._links.deliver([*detections, *(value for value in values if isinstance(value, ChunkEnd))])
-        self._links.handed_over(chunk_ids)
+        self._steps.look(values)
         return {"receipt": np.array([len(values)])}
+
+    def close(self) -> None:
+        """Take nothing more, and return once what was taken is done."""
+        self._steps.close()
 
 
 class AudioStage:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from schemas.inference.detections import Detections
-from schemas.media.frames import Pixels
 
 GROW_AFTER = 64  # Parts in a row that fitted, before twice as many pictures are tried again.
+
+
+class Pictures(Protocol):
+    """N pictures in the host's memory or on a device: an array, or a tensor of torch."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: Any) -> Any: ...
+
+
+P = TypeVar("P", bound=Pictures)
 
 
 class MicroBatch:
@@ -25,8 +35,8 @@ class MicroBatch:
 
     def run(
         self,
-        work: Callable[[Pixels], list[Detections]],
-        pixels: Pixels,
+        work: Callable[[P], list[Detections]],
+        pictures: P,
         *,
         out_of_memory: type[Exception],
         relieve: Callable[[], None] = lambda: None,
@@ -36,11 +46,10 @@ class MicroBatch:
         Raises `out_of_memory` only where one picture alone is too much.
         """
         detections: list[Detections] = []
-        while len(detections) < len(pixels):
-            part = pixels[len(detections) : len(detections) + self.size]
-            padding = np.repeat(part[-1:], self.size - len(part), axis=0)
+        while len(detections) < len(pictures):
+            left = len(pictures) - len(detections)
             try:
-                detections += work(np.concatenate([part, padding]) if len(padding) else part)[: len(part)]
+                detections += work(self._part(pictures, len(detections)))[:left]
             except out_of_memory:
                 if self.size == 1:
                     raise
@@ -49,6 +58,14 @@ class MicroBatch:
             else:
                 self._grow()
         return detections
+
+    def _part(self, pictures: P, first: int) -> P:
+        """`size` pictures from there on; after the last comes the last again."""
+        if first + self.size <= len(pictures):
+            part: P = pictures[first : first + self.size]
+        else:
+            part = pictures[np.minimum(np.arange(first, first + self.size), len(pictures) - 1)]
+        return part
 
     def _grow(self) -> None:
         self._fitted += 1

@@ -1,4 +1,6 @@
-"""Benchmark of the server: 200 clients of the event stream and 50 requests a second, for a minute."""
+"""Benchmark of the server, on uvicorn and on Ray Serve: 200 clients of the event stream and 50 requests a
+second, for a minute each.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+import urllib.request
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any, Final
 
 import psutil
@@ -35,6 +40,10 @@ QUICK_VIDEOS: Final = 200
 EVENT_INTERVAL_S: Final = 0.5
 PATHS: Final = ("/api/videos?limit=50", "/api/overview", "/api/batches", "/api/health")
 START_S: Final = 240.0
+SERVERS: Final[Mapping[str, tuple[str, ...]]] = {"uvicorn": (), "ray": ("--ray",)}
+OWN: Final = "server"  # the process that was started
+PARTS: Final = {"ServeReplica": "replica", "ProxyActor": "proxy", "ServeController": "controller"}
+REST: Final = "Ray itself"  # its other processes
 
 
 @dataclass
@@ -48,23 +57,25 @@ class Load:
 
 
 def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
-    """Processor seconds of the server, latencies and lost events; one round, whatever `rounds` says."""
+    """Processor seconds of each server, latencies and lost events; one round, whatever `rounds` says."""
     seconds, videos = (QUICK_SECONDS, QUICK_VIDEOS) if quick else (SECONDS, VIDEOS)
+    servers = {name: _served(options, seconds, videos) for name, options in SERVERS.items()}
+    return {"videos": videos, "seconds": seconds, "servers": servers}
+
+
+def _served(options: Sequence[str], seconds: float, videos: int) -> dict[str, Any]:
+    """A server over a collection of its own, started anew."""
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
-        url = f"sqlite:///{name}/batch_processing.db"
+        url, port = f"sqlite:///{name}/batch_processing.db", _free_port()
         job_ids = make_collection(url, videos)
-        port = _free_port()
-        command = [sys.executable, "-m", "vaengine", "serve", "--db", url, "--out", name, "--port", str(port)]
+        where = ["--db", url, "--out", name, "--port", str(port)]
+        command = [sys.executable, "-m", "vaengine", "serve", *where, *options]
         server = subprocess.Popen(
             command, env={**os.environ, "VAENGINE_TOKEN": TOKEN}, stdout=subprocess.DEVNULL
         )
         try:
             _wait_for(port)
-            return {
-                "videos": videos,
-                "seconds": seconds,
-                **_measured(server.pid, port, url, job_ids[0], seconds),
-            }
+            return _measured(server.pid, port, url, job_ids[0], seconds)
         finally:
             server.terminate()
             server.wait()
@@ -73,7 +84,7 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
 def _measured(pid: int, port: int, url: str, job_id: str, seconds: float) -> dict[str, Any]:
     process, load = psutil.Process(pid), Load()
     written: dict[int, float] = {}
-    began = process.cpu_times()
+    began = _used(process)
     stop = threading.Event()
     writer = threading.Thread(target=_write_events, args=(url, job_id, written, stop))
     with closing(open_store(url, read_only=True)) as store:
@@ -82,12 +93,10 @@ def _measured(pid: int, port: int, url: str, job_id: str, seconds: float) -> dic
     asyncio.run(_load(port, seconds, load, written))
     stop.set()
     writer.join()
-    ended = process.cpu_times()
-    cpu_s = ended.user + ended.system - began.user - began.system
+    cpu_s = {part: used.cpu_s - began[part].cpu_s for part, used in _used(process).items()}
     return {
         "cpu_s": cpu_s,
-        "cores": cpu_s / seconds,
-        "memory_bytes": process.memory_info().rss,
+        "memory_bytes": {part: used.memory_bytes for part, used in _used(process).items()},
         "clients": len(load.numbers),
         "events": sum(map(len, load.numbers)),
         "lost_or_doubled": sum(_faults(numbers, first) for numbers in load.numbers),
@@ -97,6 +106,32 @@ def _measured(pid: int, port: int, url: str, job_id: str, seconds: float) -> dic
         "failed": load.failed,
         "request_s": _quantiles(load.requests_s),
     }
+
+
+@dataclass
+class Used:
+    """What the processes of one part of a server have used."""
+
+    cpu_s: float = 0.0
+    memory_bytes: int = 0
+
+
+def _used(server: psutil.Process) -> defaultdict[str, Used]:
+    """What each part has used so far; the processes of the measured minute all live until its end."""
+    found: defaultdict[str, Used] = defaultdict(Used)
+    for process in (server, *server.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times, used = process.cpu_times(), found[_part(process, server)]
+            used.cpu_s += times.user + times.system
+            used.memory_bytes += process.memory_info().rss
+    return found
+
+
+def _part(process: psutil.Process, server: psutil.Process) -> str:
+    if process == server:
+        return OWN
+    title = " ".join(process.cmdline())
+    return next((part for name, part in PARTS.items() if f"ray::{name}" in title), REST)
 
 
 def _write_events(url: str, job_id: str, written: dict[int, float], stop: threading.Event) -> None:
@@ -179,7 +214,10 @@ def _quantiles(values: Sequence[float]) -> dict[str, float | None]:
 def _wait_for(port: int) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with (
+            suppress(OSError, HTTPException),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/ready", timeout=30),
+        ):
             return
         time.sleep(0.1)
     raise RuntimeError(f"the server does not answer within {START_S:.0f} s")
@@ -193,27 +231,48 @@ def _free_port() -> int:
 
 def described(measured: Mapping[str, Any]) -> str:
     """The case's table."""
-    event, request = measured["event_s"], measured["request_s"]
+    servers = measured["servers"]
     rows = [
-        [
-            "processor",
-            f"{measured['cores']:.2f} cores, {measured['cpu_s']:.1f} s in {measured['seconds']:.0f} s",
-        ],
-        ["memory", f"{measured['memory_bytes'] / 2**20:.0f} MiB"],
-        [
-            "events",
-            f"{measured['events']:,} to {measured['clients']} clients, {measured['lost_or_doubled']} lost",
-        ],
-        ["clients without any event", f"{measured['clients_without_events']}"],
-        ["event to message, p50 and p95", f"{event['p50']:.2f} s, {event['p95']:.2f} s"],
-        ["requests", f"{measured['requests']:,}, {measured['failed']} failed"],
-        ["request, p50 and p95", f"{request['p50'] * 1e3:.0f} ms, {request['p95'] * 1e3:.0f} ms"],
+        [what, *(tell(servers[name], measured["seconds"]) for name in servers)]
+        for what, tell in (
+            ("processor", _cores),
+            ("memory", _memory),
+            ("events", lambda one, _: f"{one['events']:,} to {one['clients']} clients"),
+            ("events lost or doubled", lambda one, _: f"{one['lost_or_doubled']}"),
+            ("clients without any event", lambda one, _: f"{one['clients_without_events']}"),
+            ("event to message, p50 and p95", lambda one, _: _times(one["event_s"])),
+            ("requests", lambda one, _: f"{one['requests']:,}, {one['failed']} failed"),
+            ("request, p50 and p95", lambda one, _: _times(one["request_s"])),
+        )
     ]
     return "\n\n".join(
         [
-            f"{CLIENTS} clients of the events and {REQUESTS_PER_S:.0f} requests a second, over "
-            f"{measured['videos']:,} videos, with an event each {EVENT_INTERVAL_S} s. Clients and server "
-            "share the machine.",
-            table(["", ""], rows),
+            f"{CLIENTS} clients of the events and {REQUESTS_PER_S:.0f} requests a second, for "
+            f"{measured['seconds']:.0f} s, over {measured['videos']:,} videos, with an event each "
+            f"{EVENT_INTERVAL_S} s. Clients and server share the machine. Parts of Ray Serve are told apart.",
+            table(["", *servers], rows),
         ]
     )
+
+
+def _cores(measured: Mapping[str, Any], seconds: float) -> str:
+    cores = {part: cpu_s / seconds for part, cpu_s in measured["cpu_s"].items()}
+    return _parts(cores, lambda one: f"{one:.2f}") + " of a core"
+
+
+def _memory(measured: Mapping[str, Any], _: float) -> str:
+    return _parts(measured["memory_bytes"], lambda one: f"{one / 2**20:.0f}") + " MiB"
+
+
+def _parts(values: Mapping[str, float], form: Callable[[float], str]) -> str:
+    if len(values) == 1:
+        return form(*values.values())
+    return ", ".join(f"{part} {form(value)}" for part, value in sorted(values.items(), key=_order))
+
+
+def _order(part: tuple[str, float]) -> int:
+    return [*PARTS.values(), OWN, REST].index(part[0])
+
+
+def _times(seconds: Mapping[str, float]) -> str:
+    return f"{seconds['p50'] * 1e3:.0f} ms, {seconds['p95'] * 1e3:.0f} ms"

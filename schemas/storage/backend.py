@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from schemas.annotations.annotation import FACE_DETECTION, Annotation
+from schemas.annotations.coco import frame_order
 from schemas.annotations.words import WordSearch
 from schemas.media.frames import Floats32
 from schemas.media.video import Video
@@ -203,10 +204,13 @@ class ResultStore(Store):
         """Rows of one work key, ordered by type, frame, time, id."""
 
     @abstractmethod
-    def each_annotation(self, key: WorkKey, kinds: Sequence[str]) -> Iterator[Annotation]:
+    def each_annotation(
+        self, key: WorkKey, kinds: Sequence[str], frames: range | None = None
+    ) -> Iterator[Annotation]:
         """Rows of these annotation types of one work key, ordered by frame, time, id, without one first.
 
-        A database hands them over one after the other, of one snapshot, and never has them all in memory.
+        With `frames` only the rows of these frames. A database hands rows over one after the other, of one
+        snapshot, never has them all in memory, and reads no others.
         """
 
     @abstractmethod
@@ -586,6 +590,14 @@ def row_counts(found: Iterable[Annotation], kinds: Sequence[str]) -> dict[str, R
         if row.annotation_type in kinds:
             lengths.setdefault(row.annotation_type, []).append(_length_s(row))
     return {kind: RowCount(len(each), sum(each)) for kind, each in lengths.items()}
+
+
+def ordered_rows(
+    found: Iterable[Annotation], kinds: Sequence[str], frames: range | None = None
+) -> list[Annotation]:
+    """Rows of these types, and of these frames, by frame, time and id; see `ResultStore.each_annotation`."""
+    wanted = (row for row in found if row.annotation_type in kinds)
+    return sorted((row for row in wanted if frames is None or row.frame_number in frames), key=frame_order)
 
 
 def confidence_step(confidence: float) -> int:

@@ -24,6 +24,7 @@ MIB = 1024 * 1024
 BLOCK_BYTES = 8 * MIB
 CPU_BATCH_ROWS = 1  # rows of 8 frames that a vision actor on a processor takes at once
 GPU_BATCH_ROWS = 8  # two batches of 32 frames, from several videos
+GPU_CALLS = 6  # of a vision actor on a GPU: one in each of its three steps, one before each of them
 # A chunk lost with its process is tried alone afterwards. Ray's default repeats an input that kills its
 # process for ever.
 TASK_RETRIES = 0
@@ -111,12 +112,20 @@ def _dataset(work: Pass) -> Any:
         max_retries=TASK_RETRIES,
     )
     if to_models:
+        overlapped = placement.gpus_each > 0
+        calls = GPU_CALLS if overlapped else 1  # of an actor at once
         dataset = dataset.map_batches(
             VisionStage,
             fn_constructor_args=(connect, work.settings),
-            batch_size=GPU_BATCH_ROWS if placement.gpus_each else CPU_BATCH_ROWS,
+            fn_constructor_kwargs={"overlapped": overlapped},
+            batch_size=GPU_BATCH_ROWS if overlapped else CPU_BATCH_ROWS,
             batch_format="numpy",
-            compute=ActorPoolStrategy(size=placement.vision_actors, max_tasks_in_flight_per_actor=2),
+            compute=ActorPoolStrategy(
+                size=placement.vision_actors,
+                max_tasks_in_flight_per_actor=calls + 1,
+                enable_true_multi_threading=overlapped,
+            ),
+            max_concurrency=calls,
             num_cpus=placement.cpus_each,
             num_gpus=placement.gpus_each or None,
             # Restarts stay unlimited: with 0 the pool of Ray 2.60 is not refilled and the pass hangs.

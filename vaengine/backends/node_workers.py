@@ -19,6 +19,7 @@ from vaengine.planning.plan import WorkItem
 PREFETCHED: Final = 2  # items of a decoder: one that it reads, and one that waits there or for models
 MAX_STARTS: Final = 8  # of the decoders of a node without one that becomes ready between
 GPU_MESSAGES: Final = 8  # of 8 pictures, two batches of 32 for a model on a GPU
+GPU_BATCHES: Final = 6  # of so many messages: one in each of three steps, one before each of them
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +138,8 @@ def _vision(placement: NodePlacement, names: ActorNames, settings: Settings) -> 
 
     gpus = placement.vision_gpus_each
     messages = GPU_MESSAGES if gpus else 1
-    options = _on(placement) | {"num_gpus": gpus or None, "max_concurrency": 2 * messages if gpus else 1}
+    calls = GPU_BATCHES * messages if gpus else 1
+    options = _on(placement) | {"num_gpus": gpus or None, "max_concurrency": calls}
     stage = ray.remote(VisionWorker).options(max_restarts=-1, **options)
-    return stage.remote(by_name(names, settings.engine.worker_silent_seconds), settings, messages)
+    connect = by_name(names, settings.engine.worker_silent_seconds)
+    return stage.remote(connect, settings, messages, overlapped=bool(gpus))

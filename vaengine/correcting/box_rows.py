@@ -13,7 +13,8 @@ from schemas.media.frames import Floats
 from schemas.pipelines import of_human
 from vaengine.correcting.edits import ROWS_OF, BoxEdit, BoxKind, BoxRedrawing, LooseBoxEdit, TrackDeletion
 from vaengine.correcting.track import BoxTrack, StartOf, TrackBox
-from vaengine.timeline.presence import SEGMENT, SHOWN_UNTIL, Presence, Sighting
+from vaengine.results.presence_intervals import SEGMENT, SHOWN_UNTIL
+from vaengine.timeline.presence import Presence, Sighting
 
 REDRAWN: Final = "redrawn"  # attribute of a box that a person has drawn
 INTERPOLATED: Final = "interpolated"  # attribute of a box that lies between two others

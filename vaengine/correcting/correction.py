@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from actors.stores.rules.states import now
 from schemas.annotations.annotation import Annotation, job_id_for
@@ -17,6 +18,7 @@ from vaengine.correcting.edits import BoxEdit, BoxKind
 from vaengine.correcting.history import CORRECTION, CorrectionFacts, next_number, undo_plan
 from vaengine.correcting.stored_boxes import HUMAN_OF, StoredBoxes
 from vaengine.importing.rows import config_hash_of, identified_rows
+from vaengine.results.longest_span import LONGEST_SPAN_S, longest_span_of
 
 
 def correct_boxes(
@@ -84,7 +86,11 @@ def _store(
         job_id=job_id_for(video.video_id, dict.fromkeys(rows, config_hash)),
         video_path=known.video_path,
         output_dir=known.output_dir,
-        config={"source": "human", CORRECTION: correction},
+        config={
+            "source": "human",
+            CORRECTION: correction,
+            LONGEST_SPAN_S: longest_span_of(chain.from_iterable(rows.values())),
+        },
         video_id=video.video_id,
         pipeline_results={name: PipelineResult(name, config_hash, JobStatus.PENDING) for name in rows},
         created_at=now(),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -28,6 +29,7 @@ from vaengine.importing.naming import naming_of
 from vaengine.importing.readers.formats import read_file
 from vaengine.importing.readers.parsing import SourceFile
 from vaengine.importing.rows import ImportedRows, rows_of
+from vaengine.results.longest_span import LONGEST_SPAN_S, longest_span_of
 from vaengine.results.lookup import jobs_of
 
 MAX_TRIES: Final = 5  # to store names while others edit who is who
@@ -205,7 +207,11 @@ def _results(one: _Matched, rows: ImportedRows, about: Mapping[str, Any]) -> Hum
         job_id=job_id_for(one.video.video_id, hashes),
         video_path=one.job.video_path,
         output_dir=one.job.output_dir,
-        config={"source": "human", "import": dict(about)},
+        config={
+            "source": "human",
+            "import": dict(about),
+            LONGEST_SPAN_S: longest_span_of(chain.from_iterable(rows.rows.values())),
+        },
         video_id=one.video.video_id,
         pipeline_results={name: PipelineResult(name, rows.config_hash, JobStatus.PENDING) for name in hashes},
         created_at=now(),

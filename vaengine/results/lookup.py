@@ -36,14 +36,15 @@ class VideoResults:
     @property
     def sample_fps(self) -> float | None:
         """Frames per second that the person detector saw; None where the configuration does not say."""
-        return self._sampled_fps(PERSON)
+        return self.sampled_fps(PERSON)
 
     @property
     def face_fps(self) -> float | None:
         """Frames per second that the face detector saw, likewise."""
-        return self._sampled_fps(FACE)
+        return self.sampled_fps(FACE)
 
-    def _sampled_fps(self, pipeline: str) -> float | None:
+    def sampled_fps(self, pipeline: str) -> float | None:
+        """Frames per second that a pipeline saw, likewise."""
         if pipeline not in self.jobs or not self.video.has_pictures:
             return None
         return sample_fps(pipeline, info_of(self.jobs[pipeline], pipeline), float(self.video.nominal_fps))
@@ -64,7 +65,7 @@ class VideoResults:
             return _made_by_hand(self.jobs[pipeline])
         provenance, fps, status = (
             provenance_of(pipeline, info_of(self.jobs[pipeline], pipeline)),
-            self._sampled_fps(pipeline),
+            self.sampled_fps(pipeline),
             self.pipelines[pipeline].status,
         )
         detector_text = (

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 # Two boxes of a person that are more sampling intervals apart are two appearances.
 MAX_JOINED_INTERVALS: Final = 2
+SEGMENT: Final = "segment"  # attribute of a box that people made: boxes of one segment are joined
+SHOWN_UNTIL: Final = "shown_until_s"  # attribute of the last box of a segment
 DEFAULT_FPS: Final = 5.0  # sampling rate where neither the configuration nor the rows show it
 _EPSILON: Final = 1e-6  # of an interval: times are stored as floats
 

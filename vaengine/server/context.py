@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 
 from schemas.storage.backend import StorageBackend
 from vaengine.server.collection.distributions import DistributionLog
@@ -63,23 +64,34 @@ def context_of(request: Request) -> ServerContext:
     return context
 
 
-def _reader(request: Request) -> StorageBackend:
-    return context_of(request).stores.reader()
+# What needs no waiting is no plain function: each of those takes a thread of its own for every request.
+
+
+async def _context(request: Request) -> ServerContext:
+    return context_of(request)
+
+
+async def _reader(request: Request) -> StorageBackend:
+    stores = context_of(request).stores
+    opened = stores.opened_reader()
+    return await run_in_threadpool(stores.reader) if opened is None else opened
 
 
 def _writer(request: Request) -> StorageBackend:
     return context_of(request).stores.writer()
 
 
-def _found(request: Request) -> FoundCountLog:
+async def _found(request: Request) -> FoundCountLog:
     return context_of(request).found
 
 
-def _snapshot(request: Request) -> Snapshot:
-    return context_of(request).collection.current()
+async def _snapshot(request: Request) -> Snapshot:
+    collection = context_of(request).collection
+    recent = collection.recent()
+    return await run_in_threadpool(collection.current) if recent is None else recent
 
 
-Context = Annotated[ServerContext, Depends(context_of)]
+Context = Annotated[ServerContext, Depends(_context)]
 Reader = Annotated[StorageBackend, Depends(_reader)]
 Writer = Annotated[StorageBackend, Depends(_writer)]
 Found = Annotated[FoundCountLog, Depends(_found)]

@@ -30,6 +30,10 @@ class Stores:
         """The store, for writing; a missing one is created."""
         return self._opened(read_only=False)
 
+    def opened_reader(self) -> StorageBackend | None:
+        """The store for reading, where it is open already."""
+        return self._open.get(True)
+
     def close(self) -> None:
         """Close what is open."""
         with self._lock:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, groupby, pairwise
 from typing import Final
 
@@ -17,7 +18,16 @@ from schemas.annotations.annotation import FACE_DETECTION, PERSON_DETECTION, SCE
 from schemas.annotations.attributes import landmark_keypoints
 from schemas.media.frames import Floats
 from schemas.pipelines import is_human
-from vaengine.results.presence_intervals import Cut, PresenceSampling, Run, Seen, merged, usual_fps
+from vaengine.results.presence_intervals import (
+    SEGMENT,
+    SHOWN_UNTIL,
+    Cut,
+    PresenceSampling,
+    Run,
+    Seen,
+    merged,
+    usual_fps,
+)
 from vaengine.results.vision import Scene, scenes_of
 from vaengine.timeline.palette import short_name
 
@@ -25,8 +35,6 @@ BODY_POINTS: Final = 17  # key points of a pose in COCO's order; other models ha
 _ROUNDING_S: Final = 0.001  # times in rows written by hand may be rounded; their frame numbers are exact
 
 _SAME_TIME_S: Final = 1e-6  # two ways to compute one time differ by less
-SEGMENT: Final = "segment"  # attribute of a box that people made: boxes of one segment are joined
-SHOWN_UNTIL: Final = "shown_until_s"  # attribute of the last box of a segment
 
 Corners = tuple[float, float, float, float]  # left, top, right, bottom
 FrameEnd = Callable[[int], float]  # when a frame is over, in seconds from the first frame
@@ -174,9 +182,21 @@ class Presence:
         cuts = (Cut(frame, scene.start_s) for frame, scene in zip(self._cuts, scenes, strict=True))
         self.sampling = SegmentedSampling(self.sample_fps, tuple(cuts), frame_end_s)
         self.detected_frames = frozenset(sighting.frame for sighting in ordered)
-        self._spans = sorted(self._all_spans(ordered), key=lambda span: span.first.time_s)
-        self._starts = [span.first.time_s for span in self._spans]
-        self._longest_s = max((span.end_s - span.first.time_s for span in self._spans), default=0.0)
+        self._ordered = ordered
+
+    # What a drawing of whole tracks needs nothing of, and a long video has many of.
+
+    @cached_property
+    def _spans(self) -> list[PresenceSpan]:
+        return sorted(self._all_spans(), key=lambda span: span.first.time_s)
+
+    @cached_property
+    def _starts(self) -> list[float]:
+        return [span.first.time_s for span in self._spans]
+
+    @cached_property
+    def _longest_s(self) -> float:
+        return max((span.end_s - span.first.time_s for span in self._spans), default=0.0)
 
     @classmethod
     def of(
@@ -228,8 +248,8 @@ class Presence:
         runs = merged(((span.first.time_s, span.end_s) for span in spans), _ROUNDING_S)
         return {"": runs} if runs else {}
 
-    def _all_spans(self, ordered: Sequence[Sighting]) -> Iterable[PresenceSpan]:
-        for sighting in ordered:
+    def _all_spans(self) -> Iterable[PresenceSpan]:
+        for sighting in self._ordered:
             if sighting.identity is None:
                 yield PresenceSpan(sighting, None, self.sampling.until_s(sighting))
         for track in self.tracks.values():

@@ -93,9 +93,11 @@ class Backend(StorageBackend):
         with self._storage.read() as tx:
             return tx.results.annotations(key)
 
-    def each_annotation(self, key: WorkKey, kinds: Sequence[str]) -> Iterator[Annotation]:
+    def each_annotation(
+        self, key: WorkKey, kinds: Sequence[str], frames: range | None = None
+    ) -> Iterator[Annotation]:
         with self._storage.read() as tx:
-            yield from tx.results.each_annotation(key, kinds)
+            yield from tx.results.each_annotation(key, kinds, frames)
 
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         with self._storage.read() as tx:

@@ -146,7 +146,9 @@ class Results(Protocol):
     def is_complete(self, job_id: str, pipeline: str) -> bool: ...  # without reading rows
     def data_of(self, key: WorkKey) -> list[dict[str, Any]]: ...  # flat, in any order
     def annotations(self, key: WorkKey) -> list[Annotation]: ...  # in reading order
-    def each_annotation(self, key: WorkKey, kinds: Sequence[str]) -> Iterable[Annotation]: ...
+    def each_annotation(
+        self, key: WorkKey, kinds: Sequence[str], frames: range | None
+    ) -> Iterable[Annotation]: ...
     def row_counts(
         self, keys: Sequence[WorkKey], kinds: Sequence[str]
     ) -> dict[WorkKey, dict[str, RowCount]]: ...

@@ -18,7 +18,6 @@ from actors.stores.files.leases import FileRuns
 from actors.stores.files.videos import FileVideos
 from actors.stores.rules.states import keys_of
 from schemas.annotations.annotation import WORD, Annotation
-from schemas.annotations.coco import frame_order
 from schemas.annotations.words import WordSearch
 from schemas.errors import NotFound
 from schemas.pipelines import AUDIO
@@ -29,6 +28,7 @@ from schemas.storage.backend import (
     RowCount,
     confidence_counts,
     face_links,
+    ordered_rows,
     row_counts,
 )
 from schemas.work.chunk import WorkKey
@@ -102,10 +102,11 @@ class FileResults:
     def annotations(self, key: WorkKey) -> list[Annotation]:
         return self._work(key).annotations()
 
-    def each_annotation(self, key: WorkKey, kinds: Sequence[str]) -> Iterator[Annotation]:
+    def each_annotation(
+        self, key: WorkKey, kinds: Sequence[str], frames: range | None
+    ) -> Iterator[Annotation]:
         """Reads the whole result: a file has no index."""
-        wanted = [row for row in self.annotations(key) if row.annotation_type in kinds]
-        yield from sorted(wanted, key=frame_order)
+        yield from ordered_rows(self.annotations(key), kinds, frames)
 
     def row_counts(self, keys: Sequence[WorkKey], kinds: Sequence[str]) -> dict[WorkKey, dict[str, RowCount]]:
         counts_by_key = {key: row_counts(self.annotations(key), kinds) for key in keys}

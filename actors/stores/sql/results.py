@@ -103,7 +103,9 @@ class SqlResults:
     def annotations(self, key: WorkKey) -> list[Annotation]:
         return sorted((Annotation.from_data(data) for data in self.data_of(key)), key=reading_order)
 
-    def each_annotation(self, key: WorkKey, kinds: Sequence[str]) -> Iterator[Annotation]:
+    def each_annotation(
+        self, key: WorkKey, kinds: Sequence[str], frames: range | None
+    ) -> Iterator[Annotation]:
         """Has the database sort them by the index that finds them, and reads page after page."""
         columns = annotation_table.c
         query = (
@@ -116,6 +118,8 @@ class SqlResults:
                 columns.annotation_id,
             )
         )
+        if frames is not None:
+            query = query.where(columns.frame_number >= frames.start, columns.frame_number < frames.stop)
         found = self.connection.execute(query, execution_options={"yield_per": STREAMED_ROWS})
         yield from (Annotation.from_data(json.loads(data)) for data in found.scalars())
 

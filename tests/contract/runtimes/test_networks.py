@@ -5,6 +5,7 @@ whatever its batch mates.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -112,6 +113,46 @@ def test_batch_mates_and_their_order_change_not_one_bit(runtime: str, cache_fold
     mixed = vision.detect([as_batch(talker[:3]), as_batch(street[::-1]), as_batch(talker[3:])])[1][::-1]
     assert all(same(one, other) for one, other in zip(alone, mixed, strict=True))
     assert alone[0].embeddings.shape == (len(alone[0]), 64)
+
+
+def test_pictures_that_travel_through_staging_buffers_are_seen_the_same(cache_folder: Path) -> None:
+    """As on a GPU, which reads the buffers late: here a stand-in does, when the network asks for them."""
+    import torch
+
+    from actors.persons.torch_runtime import TorchRuntime
+    from actors.vision.staging import StagingBuffers
+
+    @dataclass
+    class Travelling:
+        source: np.ndarray
+        arrived: torch.Tensor | None = None
+
+        def synchronize(self) -> None:
+            self.ready()
+
+        def ready(self) -> torch.Tensor:
+            if self.arrived is None:
+                self.arrived = torch.from_numpy(self.source.copy())
+            return self.arrived
+
+    class HostDevice:
+        def allocate(self, size: int) -> np.ndarray:
+            return np.zeros(size, np.uint8)
+
+        def copy(self, pixels: np.ndarray) -> tuple[Travelling, Travelling]:
+            travelling = Travelling(pixels)
+            return travelling, travelling
+
+    detector = detector_named(settings_for(DETECT, "torch", cache_folder))
+    assert isinstance(detector, YoloDetector)
+    assert isinstance(detector._network, TorchRuntime)
+    vision, batch = BatchedDetector(detector), as_batch(pictures(STREET))
+    expected = vision.detect([batch])
+    detector._network._buffers = StagingBuffers(HostDevice())  # type: ignore[assignment]
+    prepared = [vision.prepare([batch]) for _ in range(3)]  # more than there are buffers
+    for one in prepared:
+        (found,) = vision.finish(vision.run(one))
+        assert all(same(mine, theirs) for mine, theirs in zip(found, expected[0], strict=True))
 
 
 @pytest.mark.long

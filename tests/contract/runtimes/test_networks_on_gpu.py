@@ -56,6 +56,30 @@ def test_batch_mates_and_their_order_change_not_one_bit_on_the_gpu(folder: Path)
     assert all(same(one, other) for one, other in zip(alone, mixed, strict=True))
 
 
+def test_batches_that_are_prepared_ahead_are_seen_as_one_after_the_other(folder: Path) -> None:
+    vision = BatchedDetector(detector_named(settings_for(DETECT, "torch", folder)))
+    batches = [as_batch(pictures(clip) * 7) for clip in (STREET, TALKER, STREET)]  # two of the detector each
+    expected = [vision.detect([batch])[0] for batch in batches]
+    prepared = [vision.prepare([batch]) for batch in batches]
+    for one, theirs in zip(prepared, expected, strict=True):
+        (found,) = vision.finish(vision.run(one))
+        assert all(same(mine, their) for mine, their in zip(found, theirs, strict=True))
+
+
+def test_a_buffer_is_not_written_while_the_gpu_copies_it() -> None:
+    import torch
+
+    from actors.persons.cuda_device import CudaDevice
+    from actors.vision.staging import StagingBuffers
+
+    staging = StagingBuffers(CudaDevice(torch.device("cuda")))
+    batches = [[np.full((2048, 2048, 3), number, np.uint8)] * 8 for number in range(1, 9)]
+    staged = [staging.stage(batch) for batch in batches]
+    for number, pictures_there in enumerate(staged, start=1):
+        tensor = pictures_there.ready()
+        assert (int(tensor.min()), int(tensor.max())) == (number, number)
+
+
 def test_a_batch_that_does_not_fit_into_memory_is_done_in_parts(folder: Path) -> None:
     import torch
 

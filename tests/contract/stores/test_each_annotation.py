@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import islice
 
-from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK
+from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK, Annotation
 from schemas.annotations.coco import frame_order
 from schemas.pipelines import PERSON
 from schemas.storage.backend import Outcome, StorageBackend
@@ -30,6 +30,21 @@ def test_rows_of_the_types_asked_for_come_by_frame_time_and_id(store: StorageBac
     assert len(together) == 121
     assert list(store.each_annotation(KEY, [])) == []
     assert list(store.each_annotation(CLIP.key(PERSON, "other"), [PERSON_DETECTION])) == []
+
+
+def test_of_some_frames_only_their_rows_come(store: StorageBackend) -> None:
+    boxes = CLIP.boxes(KEY, 0, 40, per_frame=3)
+    timeless = replace(CLIP.track(KEY, "person_0001"), frame_number=None)
+    epoch = store.open_run(RUN)
+    store.register(epoch, [CLIP.video], [CLIP.job(KEY)])
+    store.finish(epoch, Outcome(KEY, CLIP.job(KEY).job_id, JobStatus.COMPLETED, (*boxes, timeless)))
+
+    def of(frames: range) -> list[Annotation]:
+        return list(store.each_annotation(KEY, [PERSON_DETECTION, PERSON_TRACK], frames))
+
+    wanted = [row for row in boxes if row.frame_number in range(10, 12)]
+    assert of(range(10, 12)) == sorted(wanted, key=frame_order)
+    assert (len(wanted), of(range(10, 10)), of(range(50, 90))) == (6, [], [])
 
 
 def test_whoever_stops_reading_holds_up_nobody(store: StorageBackend) -> None:

@@ -253,6 +253,44 @@ def test_a_box_is_drawn_anew_deleted_and_brought_back(
     assert len(store.annotations(WorkKey(video.video_id, PERSON, CONFIG_HASH))) == FRAMES + 1
 
 
+def test_a_correction_is_drawn_while_it_is_on_its_way(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched]
+) -> None:
+    video, held, is_held = watched["late"], list[Any](), [True]
+
+    def hold(route: Any) -> None:
+        if is_held[0]:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/corrections", hold)
+    _review(page, server, video, "?t=0.4")
+    of_person = "(review.seen() ?? []).find((one) => one.label === 'person_0001')"
+    before = page.evaluate(f"() => {of_person}.box")
+    page.get_by_role("tab", name="People").click()
+    page.locator(".people-list button", has_text="person").first.click()
+    page.keyboard.press("d")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    lower = f"() => {of_person}?.box[1] === {before[1] + 1}"
+    page.wait_for_function(lower)
+    page.get_by_text("Saving…").wait_for()
+    page.keyboard.press("Delete")  # the next one need not wait
+    page.get_by_role("radio", name="the whole video").check()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_function(f"() => !({of_person})")
+    assert page.evaluate("() => review.boxes.at(0)[0].box")[0] == 8.0  # nothing is stored yet
+
+    is_held[0] = False
+    [first] = held
+    first.continue_()
+    page.wait_for_function("() => !review.corrections.isSending && review.drawnFrame !== null")
+    page.wait_for_function(f"() => !({of_person})")
+    page.keyboard.press("u")
+    page.wait_for_function(lower)
+
+
 def test_a_correction_of_results_that_others_have_changed_is_told_and_shows_theirs(
     page: Any, server: PagesServer, watched: Mapping[str, Watched], store: StorageBackend
 ) -> None:

@@ -32,6 +32,7 @@ from tests.support.stores.fake_videos import RUN, done
 
 FRAMES = 60
 WIDTH, HEIGHT = 480, 270
+SAMPLED = ("constant", "late")  # clips whose results say in which frames a detector saw
 HOSTILE_SAYING = "<script>window.hacked = 1</script> good morning"
 CONFIG_HASH = "c1"
 
@@ -70,8 +71,8 @@ def watched_in(folder: Path) -> Mapping[str, Watched]:
     found = {name: Watched(clip, probe(str(clip.path))) for name, clip in clips_in(folder).items()}
     with closing(open_store(store_url(folder))) as store:
         epoch = store.open_run(RUN)
-        for one in found.values():
-            _fill(store, epoch, one.video)
+        for name, one in found.items():
+            _fill(store, epoch, one.video, _config(one.video) if name in SAMPLED else {})
         store.close_run(epoch, "done")
     return found
 
@@ -80,12 +81,17 @@ def store_url(folder: Path) -> str:
     return f"sqlite:///{folder}/batch_processing.db"
 
 
-def _fill(store: StorageBackend, epoch: int, video: Video) -> None:
+def _config(video: Video) -> dict[str, object]:
+    fps = float(video.nominal_fps)
+    return {"pipelines": {PERSON: {"person": {"sample_fps": fps}}, FACE: {"face": {"sample_fps": fps / 5}}}}
+
+
+def _fill(store: StorageBackend, epoch: int, video: Video, config: dict[str, object]) -> None:
     keys = {name: WorkKey(video.video_id, name, CONFIG_HASH) for name in (SCENE, PERSON, FACE, AUDIO)}
     results = {name: PipelineResult(name, CONFIG_HASH, JobStatus.PENDING) for name in keys}
     job_id = job_id_for(video.video_id, dict.fromkeys(keys, CONFIG_HASH))
     paths = Path(video.path), Path(video.path).parent
-    job = BatchJob(job_id, *paths, {}, video.video_id, JobStatus.PENDING, results, batch_id="batch-1")
+    job = BatchJob(job_id, *paths, config, video.video_id, JobStatus.PENDING, results, batch_id="batch-1")
     store.register(epoch, [video], [job])
     for name, rows in {SCENE: _scenes, PERSON: _persons, FACE: _faces, AUDIO: _speech}.items():
         store.finish(epoch, done(job, keys[name], tuple(rows(video, keys[name]))))

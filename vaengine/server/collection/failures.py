@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from schemas.pipelines import order_of
 from schemas.work.attempt import POISONED
 from vaengine.server.collection.entry import PipelineState, VideoEntry
 
@@ -89,7 +90,7 @@ def _group(kind: str, cause: str, found: list[tuple[VideoEntry, str, PipelineSta
         cause,
         newest[2].error_message or "no reason stored",
         len(video_ids),
-        tuple(sorted({name for _, name, _ in found})),
+        tuple(sorted({name for _, name, _ in found}, key=order_of)),
         tuple(video_ids)[:MAX_VIDEOS],
         min(map(_failed_at, found)),
         _failed_at(newest),

@@ -42,6 +42,12 @@ class Snapshot:
         made: T = self._made[name]
         return made
 
+    def with_runs(self, runs: tuple[RunState, ...]) -> Snapshot:
+        """The same videos, with all that was made of them."""
+        later = replace(self, runs=runs)
+        later._made.update(self._made)
+        return later
+
     @cached_property
     def live_runs(self) -> tuple[RunState, ...]:
         """The runs at work."""
@@ -75,6 +81,15 @@ class CollectionIndex:
                 self._taken_at = self._clock()
             return self._snapshot
 
+    def recent(self) -> Snapshot | None:
+        """The collection as it was read last, if that is recent, or somebody is about to read it again.
+
+        Never waits.
+        """
+        age_s = self._clock() - self._taken_at
+        is_recent = age_s < MAX_AGE_S or (age_s < 2 * MAX_AGE_S and self._lock.locked())
+        return self._snapshot if is_recent else None
+
     def _read(self, store: StorageBackend, now: float) -> Snapshot:
         runs = run_states(store)
         before = self._snapshot
@@ -92,7 +107,7 @@ class CollectionIndex:
         named = list(store.jobs(job_ids=sorted(changed))) if changed else []
         video_ids = {job.video_id for job in (*named, *running)} | self._in_work
         if not video_ids and not events:
-            return replace(before, runs=runs)  # with what is sorted already
+            return before.with_runs(runs)
         self._update(store, sorted(video_ids), runs)
         return self._made(runs, events[-1].number if events else before.newest_event)
 

@@ -76,8 +76,7 @@ class OverviewFigures:
 
 def overview_of(collection: Snapshot, now: datetime) -> OverviewFigures:
     """The overview of the collection at time `now`, UTC."""
-    videos = list(collection.videos.values())
-    bucket_s, history = history_of(videos, now)
+    bucket_s, history = collection.once("history", lambda videos: history_of(videos, now))
     return OverviewFigures(
         states=collection.once("states", _states),
         pipelines=collection.once("pipelines", _pipelines),

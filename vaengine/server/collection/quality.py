@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from schemas.pipelines import order_of
 from vaengine.server.collection.entry import PipelineState, VideoEntry
 
 MIN_DURATION_S: Final = 1.0  # of a video, below which a rate says nothing
@@ -86,7 +87,7 @@ def quality_of(videos: Iterable[VideoEntry]) -> QualityFigures:
                 warnings[name] += 1
             if state.status == "completed" and (video.duration_s or 0.0) >= MIN_DURATION_S:
                 found[(name, state.config_hash)].append((video, state))
-    ordered = sorted(found.items(), key=lambda item: (item[0][0], _newest(item[1])))
+    ordered = sorted(found.items(), key=lambda item: (order_of(item[0][0]), _newest(item[1])))
     outliers = [one for (name, _), each in ordered for one in _outliers(name, each)]
     empty = [
         (video.video_id, name) for (name, _), each in ordered for video, state in each if _is_empty(state)

@@ -61,11 +61,21 @@ class EventHub:
 
     async def run(self) -> None:
         """Poll until the server stops."""
+        keeping_alive = asyncio.create_task(self._keep_alive())
         while not self._stopping.is_set():
             await self._poll()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), INTERVAL_S)
+        keeping_alive.cancel()
         self._wake()
+
+    async def _keep_alive(self) -> None:
+        """A message now and then where there is none, also while the store does not answer."""
+        while True:
+            before = self._sent
+            await asyncio.sleep(KEEP_ALIVE_S)
+            if self._sent == before:
+                self._tell([KEEP_ALIVE])
 
     async def stream(self, last_number: int | None) -> AsyncIterator[bytes]:
         """The messages for one client; with the number that it has seen last, what it has missed first."""
@@ -73,7 +83,7 @@ class EventHub:
         try:
             yield RETRY
             while not self._progress and not self._stopping.is_set():  # it comes last in a look at the store
-                await self._wait(KEEP_ALIVE_S)
+                await self._news.wait()
             position, newest = self._sent, self._newest or 0
             number = newest if last_number is None or last_number > newest else last_number
             begin = "reset" if last_number is not None and last_number > newest else "hello"
@@ -87,13 +97,13 @@ class EventHub:
 
     async def _live(self, position: int) -> AsyncIterator[bytes]:
         while not self._stopping.is_set():
-            if self._sent == position and not await self._wait(KEEP_ALIVE_S):
-                yield KEEP_ALIVE
+            if self._sent == position:
+                await self._news.wait()
+                continue
             behind = self._sent - position
             if behind > len(self._messages):
                 return  # too slow: the client reconnects and is given what it has missed
-            for each in [self._messages[index] for index in range(-behind, 0)]:
-                yield each
+            yield b"".join(self._messages[index] for index in range(-behind, 0))
             position += behind
 
     async def _missed(self, number: int, newest: int) -> AsyncIterator[bytes]:
@@ -104,15 +114,6 @@ class EventHub:
                 return
             yield await asyncio.to_thread(self._encoded, events, number)
             number = events[-1].number
-
-    async def _wait(self, timeout_s: float) -> bool:
-        """Whether there was news in this time, or the server stops."""
-        news = self._news
-        try:
-            await asyncio.wait_for(news.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
 
     async def _poll(self) -> None:
         try:
@@ -126,9 +127,12 @@ class EventHub:
             else:
                 told = []
         if told:
-            self._messages.extend(told)
-            self._sent += len(told)
-            self._wake()
+            self._tell(told)
+
+    def _tell(self, messages: list[bytes]) -> None:
+        self._messages.extend(messages)
+        self._sent += len(messages)
+        self._wake()
 
     def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()

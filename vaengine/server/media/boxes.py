@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from schemas.media.frames import Floats
+from vaengine.timeline.palette import colour_of
 from vaengine.timeline.presence import Presence, PresenceSpan, Sighting
 
 PLACES: Final = 2  # of a pixel and of a confidence
@@ -16,15 +17,17 @@ PLACES: Final = 2  # of a pixel and of a confidence
 class BoxColumns(BaseModel):
     """Boxes of persons and faces, each from its frame on until the next one of the same identity.
 
-    Columns have one entry for each box. `label` is a position in `labels`, -1 for a box of nobody. `kind` is
-    0 for a person, 1 for a face. `box` is left, top, width and height in displayed pixels. `next` is the
-    position of the box that this one moves to in a straight line, -1 for none: then it stays until `until_s`.
-    `points` are x, y and visibility of each key point. `linked` is the person of a face.
+    Columns have one entry for each box. `label` is a position in `labels`, -1 for a box of nobody. `colours`
+    are those of the numbers of the labels, for as long as no timeline gives them others. `kind` is 0 for a
+    person, 1 for a face. `box` is left, top, width and height in displayed pixels. `next` is the position of
+    the box that this one moves to in a straight line, -1 for none: then it stays until `until_s`. `points`
+    are x, y and visibility of each key point. `linked` is the person of a face.
     """
 
     first: int
     stop: int
     labels: list[str]
+    colours: list[str]
     frame: list[int]
     time_s: list[float]
     until_s: list[float]
@@ -81,6 +84,7 @@ def _columns(first: int, stop: int, spans: Sequence[tuple[int, PresenceSpan, int
         first=first,
         stop=stop,
         labels=labels,
+        colours=list(map(colour_of, labels)),
         frame=[box.frame for box in boxes],
         time_s=[box.time_s for box in boxes],
         until_s=[span.end_s for _, span, _ in spans],

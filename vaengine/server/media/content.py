@@ -52,6 +52,14 @@ class VideoContent:
         """Seconds from the first frame to each frame, N float64."""
         return times_of(self.video)
 
+    def frames_around(self, first: int, stop: int, span_s: float) -> range:
+        """The frames `[first, stop)` with those at most `span_s` seconds before and after."""
+        if first >= len(self.times_s):
+            return range(first, first)
+        begin_s, end_s = self.start_s(first) - span_s, self.start_s(stop) + span_s
+        begin, end = np.searchsorted(self.times_s, (begin_s, end_s))
+        return range(max(0, int(begin) - 1), int(end) + 1)
+
     def start_s(self, frame: int) -> float:
         """When a frame begins, in seconds from the first; the end of the video after the last one."""
         return float(self.times_s[frame]) if frame < len(self.times_s) else self.video.duration_s
@@ -77,7 +85,11 @@ class VideoContents:
         with self._lock:
             reading = self._reading[name]
         with reading:  # a page asks for several parts at a time, which are read once
-            return self._kept_content(name, _state(found)) or self._read(store, name, found)
+            return self._kept_content(name, state_of(found)) or self._read(store, name, found)
+
+    def kept(self, found: VideoResults, answered_by: AnsweredBy) -> VideoContent | None:
+        """The content of these very results, where it has been read already."""
+        return self._kept_content((found.video.video_id, answered_by), state_of(found))
 
     def _kept_content(self, name: Name, state: State) -> VideoContent | None:
         with self._lock:
@@ -89,8 +101,8 @@ class VideoContents:
 
     def _read(self, store: ResultStore, name: Name, found: VideoResults) -> VideoContent:
         content = VideoContent(_with_rows(store, found))
-        if all(result.status is JobStatus.COMPLETED for result in found.pipelines.values()):
-            self._keep(name, _state(found), content)
+        if is_settled(found):
+            self._keep(name, state_of(found), content)
         return content
 
     def _keep(self, name: Name, state: State, content: VideoContent) -> None:
@@ -137,11 +149,17 @@ def _with_rows(store: ResultStore, found: VideoResults) -> VideoResults:
     return VideoResults(found.video, rows, found.pipelines, found.jobs)
 
 
-def _state(found: VideoResults) -> State:
+def state_of(found: VideoResults) -> State:
+    """What results are, without their rows."""
     return tuple(
         (name, result.config_hash, result.digest or "", str(result.status), str(result.completed_at))
         for name, result in sorted(found.pipelines.items())
     )
+
+
+def is_settled(found: VideoResults) -> bool:
+    """Whether nobody adds rows to these results any more."""
+    return all(result.status is JobStatus.COMPLETED for result in found.pipelines.values())
 
 
 def times_of(video: Video) -> Floats:

@@ -27,7 +27,7 @@ from vaengine.server.media.answers import (
     SpokenWord,
     Utterance,
 )
-from vaengine.server.media.boxes import BoxColumns, box_columns
+from vaengine.server.media.boxes import BoxColumns
 from vaengine.server.media.content import VideoContent, results_of_video, rows_of_pipeline, video_of
 from vaengine.server.media.frame_times import packed_times
 from vaengine.server.media.lanes import Lane, LaneKind, lanes_of
@@ -35,6 +35,7 @@ from vaengine.server.media.shelf import Shelf, closing_shelf
 
 MAX_PIXELS: Final = 16_384
 MAX_BOX_FRAMES: Final = 20_000
+MAX_FRAME: Final = 2**53
 
 router = APIRouter(prefix=PREFIX, tags=["media"], responses=declared(400, 401, 404), lifespan=closing_shelf)
 
@@ -128,15 +129,13 @@ def boxes(
     video_id: str,
     store: Reader,
     shelf: Shelf,
-    first: Annotated[int, Query(ge=0)] = 0,
-    last: Annotated[int | None, Query(ge=0)] = None,
+    first: Annotated[int, Query(ge=0, le=MAX_FRAME)] = 0,
+    last: Annotated[int | None, Query(ge=0, le=MAX_FRAME)] = None,
     source: Source = "corrected",
 ) -> BoxColumns:
     """The boxes that are shown in the frames from `first` to `last`, that one not included."""
-    content = shelf.contents.of(store, video_id, source)
-    stop = min(len(content.times_s) if last is None else last, first + MAX_BOX_FRAMES)
-    timeline, end_s = content.timeline, content.video.duration_s
-    return box_columns(timeline.persons, timeline.faces, content.times_s, end_s, first, stop)
+    stop = min(MAX_FRAME if last is None else last, first + MAX_BOX_FRAMES)
+    return shelf.stretches.of(store, video_id, source, first, stop)
 
 
 @router.get("/words")

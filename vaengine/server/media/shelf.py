@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
+from vaengine.server.media.box_stretches import BoxStretches
 from vaengine.server.media.cache import MediaCache, media_folder
 from vaengine.server.media.content import VideoContents
 from vaengine.server.media.pictures import Pictures
@@ -21,6 +22,7 @@ class MediaShelf:
     def __init__(self) -> None:
         cache = MediaCache(media_folder())
         self.contents = VideoContents()
+        self.stretches = BoxStretches(self.contents)
         self.pictures = Pictures(cache)
         self.previews = Previews(cache)
 

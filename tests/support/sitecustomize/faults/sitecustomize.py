@@ -125,14 +125,14 @@ def attacked_sound(module):
 
 
 def attacked_model(module):
-    original = module.VisionModels._analyze_batch
+    original = module.VisionModels.prepare
 
-    def seen(self, pipeline, pieces):
+    def seen(self, pieces):
         for video_id in sorted({piece.video_id for piece in pieces}):
             attack(video_id.rpartition("-")[0], MODELS)
-        return original(self, pipeline, pieces)
+        return original(self, pieces)
 
-    module.VisionModels._analyze_batch = seen
+    module.VisionModels.prepare = seen
 
 
 def lossy(module, owner, method, argument):

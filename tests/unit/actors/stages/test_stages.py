@@ -8,6 +8,7 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from actors.coordination.coordinator import Coordinator
 from actors.coordination.links import Connect, Delivery, DirectLinks
@@ -45,16 +46,17 @@ def chunk(folder: Path, *pipelines: str) -> ChunkSpec:
     return chunks_of(video, {key: [] for key in work_keys(video.video_id, pipelines, SETTINGS)}, SETTINGS)[0]
 
 
+@pytest.mark.parametrize("overlapped", [False, True])
 def test_pictures_of_a_chunk_go_to_the_model_and_what_it_saw_to_the_finalizer_with_the_end(
-    clip_folder: Path,
+    overlapped: bool, clip_folder: Path
 ) -> None:
     spec, coordinator = chunk(clip_folder, SCENE, PERSON), Coordinator()
     connect, taken = linked(coordinator)
     rows = list(decode_stage({"chunks": pickle.dumps((spec,))}, connect=connect, to_models=True))
     assert taken.values == [], "nothing is handed over before the models have seen it"
-    receipt = VisionStage(connect, SETTINGS)(
-        {name: [row[name] for row in rows] for name in ("meta", "pixels")}
-    )
+    stage = VisionStage(connect, SETTINGS, overlapped=overlapped)
+    receipt = stage({name: [row[name] for row in rows] for name in ("meta", "pixels")})
+    stage.close()
     assert receipt["receipt"].tolist() == [len(rows)]
     *boxes, end = taken.values
     assert isinstance(end, ChunkEnd)

@@ -191,8 +191,8 @@ def test_figures_of_the_pages_are_answered(client: TestClient) -> None:
     assert sum(point["completed"] for point in overview["history"]) == 1
     quality = client.get("/api/quality").json()
     assert [(one["pipeline"], one["quartiles"][1]) for one in quality["rates"]] == [
-        ("person_tracking", 165.0),
         ("scene_detection", 30.0),
+        ("person_tracking", 165.0),
     ]
     [group] = client.get("/api/errors").json()["groups"]
     assert (group["kind"], group["cause"], group["count"]) == ("truncated", "N of N frames are missing", 1)

@@ -42,9 +42,12 @@ def test_the_collection_follows_what_happens_and_reads_no_more_than_that(
             FAILED.video_id: "failed",
             PENDING.video_id: "pending",
         }
-        assert index.current() is first  # half a second is not over
+        assert index.current() is index.recent() is first  # half a second is not over
+        made = first.once("names", lambda videos: [video.name for video in videos])
         clock.now += 1
+        assert index.recent() is None
         assert index.current().videos is first.videos  # nothing has happened
+        assert index.current().once("names", lambda _: []) is made
         monkeypatch.setattr(store, "jobs_of", lambda ids, real=store.jobs_of: real(_only(ids, PENDING)))
         epoch = store.batches()[0].epoch
         for key in keys_of(PENDING):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ def _told(block: bytes) -> tuple[str, Any]:
 
 async def _next(stream: AsyncIterator[bytes], name: str) -> Any:
     while True:
-        event, data = _told(await asyncio.wait_for(anext(stream), 20))
-        if event == name:
-            return data
+        block = await asyncio.wait_for(anext(stream), 20)
+        for event, data in map(_told, block.strip().split(b"\n\n")):
+            if event == name:
+                return data
 
 
 def _hub(store: StorageBackend) -> tuple[EventHub, asyncio.Event]:
@@ -111,6 +113,28 @@ def test_a_client_that_is_too_slow_is_let_go_and_holds_up_nobody(tmp_path: Path,
         assert [block async for block in slow] == []
         stopping.set()
         await poller
+
+    with filled_store(f"sqlite:///{tmp_path}/s.db") as store:
+        asyncio.run(follow(store))
+
+
+def test_a_client_hears_something_though_the_store_does_not_answer(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(hub_module, "KEEP_ALIVE_S", 0.05)
+
+    async def follow(store: StorageBackend) -> None:
+        hub, stopping = _hub(store)
+        poller = asyncio.create_task(hub.run())
+        stream = hub.stream(None)
+        await _next(stream, "hello")
+        answers = threading.Event()
+        monkeypatch.setattr(store, "events_after", lambda *_: answers.wait(20) and [])
+        async with asyncio.timeout(20):
+            while await anext(stream) != b": alive\n\n":
+                pass
+        answers.set()
+        stopping.set()
+        await poller
+        await stream.aclose()  # type: ignore[attr-defined]
 
     with filled_store(f"sqlite:///{tmp_path}/s.db") as store:
         asyncio.run(follow(store))

@@ -30,6 +30,7 @@ async function show() {
   const route = routeOf(location.pathname);
   document.title = `${route.name} · vaengine`;
   drawBar(route);
+  showCurrentLink();
   const host = document.createElement("div");
   host.className = "page";
   main.replaceChildren(host);
@@ -70,6 +71,12 @@ function drawBar(route) {
       <span class="hidden-text">${live.isOpen ? "Live" : "Not connected"}</span>
       <button class="plain" @click=${nextTheme} aria-label="Change between light and dark">${icon("theme")}</button>
     </div>`, document.getElementById("bar"));
+}
+
+// On a narrow screen the links scroll sideways.
+function showCurrentLink() {
+  const nav = document.querySelector(".nav"), link = nav.querySelector("[aria-current]");
+  if (link) nav.scrollLeft = link.offsetLeft - nav.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
 }
 
 function nextTheme() {

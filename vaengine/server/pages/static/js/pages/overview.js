@@ -9,6 +9,7 @@ import { plot } from "/static/js/plot.js";
 import { View } from "/static/js/view.js";
 
 const STATES = [["completed", "good"], ["running", ""], ["retrying", ""], ["pending", ""], ["paused", ""], ["interrupted", "warn"], ["failed", "bad"]];
+const SPANS = { 60: "a minute", 3600: "an hour", 86400: "a day", 604800: "a week" };
 const KEPT = 600; // points of the pace, five minutes
 const NEWS = 12;
 
@@ -54,7 +55,7 @@ class Overview extends View {
   draw() {
     this.chart("pace", this.pace, { series: [{ name: "frames a second", colour: "--plot-1", fill: true }], format: (value) => fixed(value, value < 10 ? 1 : 0) });
     const { history } = this.overview?.figures ?? { history: [] };
-    if (history.length > 1) this.chart("history", [history.map((one) => instant(one.at).getTime() / 1000), history.map((one) => one.completed)], { series: [{ name: "videos", colour: "--plot-3", fill: true }], bars: true, format: (value) => (Number.isInteger(value) ? count(value) : "") });
+    if (history.length > 1) this.chart("history", [history.map((one) => instant(one.at).getTime() / 1000), history.map((one) => one.completed)], { series: [{ name: "videos", colour: "--plot-3", fill: true }], bars: true, barWidth: this.overview.figures.bucket_s, format: (value) => (Number.isInteger(value) ? count(value) : "") });
   }
 
   chart(name, data, options) {
@@ -82,7 +83,7 @@ class Overview extends View {
       ${this.pipelines()}
       <div class="grid">
         ${runs.length ? html`<section class="card"><h2>Frames a second</h2><div class="plot pace"></div></section>` : nothing}
-        ${history.length > 1 ? html`<section class="card"><h2>Videos done in ${duration(this.overview.figures.bucket_s)}</h2><div class="plot history"></div></section>` : nothing}
+        ${history.length > 1 ? html`<section class="card"><h2>Videos done in ${SPANS[this.overview.figures.bucket_s] ?? duration(this.overview.figures.bucket_s)}</h2><div class="plot history"></div></section>` : nothing}
         <section class="card"><h2>What happened</h2>${this.news.length ? html`<ul class="news">${this.news.map((one) => html`<li><span class="soft tiny">${new Date(one.at).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false })}</span>
           <span class="wrap">${one.video_id ? html`<a href=${`/videos/${encodeURIComponent(one.video_id)}`}>${one.video_id}</a> ` : nothing}${one.pipeline ? `${pipelineName(one.pipeline)} ` : ""}${one.name}</span></li>`)}</ul>` : html`<p class="soft">News of videos appear here while this page is open.</p>`}</section>
       </div>

@@ -54,7 +54,7 @@ class People extends View {
         <button @click=${() => this.undo()}>${icon("undo")}Undo</button>`)}
       <div class="stack">
         ${this.everybody === null ? loading : named.length ? named.map((one) => this.person(one)) : html`<div class="card">${this.text ? empty("search", "Nobody has such a name", "Type less of it.")
-          : empty("person", "Nobody has a name yet", html`Open a video, choose somebody and give a name, or name one of those below. <code>vaengine identities build</code> finds who is in several videos.`)}</div>`}
+          : empty("person", "Nobody has a name yet", html`Open a video, choose somebody and give a name. <code>vaengine identities build</code> finds who is in several videos.`)}</div>`}
         ${this.unnamed?.length ? html`<h2 class="above">Seen in the collection, without a name</h2>${this.unnamed.map((one) => this.identity(one))}` : nothing}
       </div>`;
   }

@@ -60,8 +60,8 @@ class Quality extends View {
   rate(one, most) {
     const [low, middle, high] = one.quartiles, at = (value) => 100 * value / most;
     return html`<tr><td><b>${pipelineName(one.pipeline)}</b></td><td class="soft wrap">${[one.preset, one.model].filter(Boolean).join(", ") || "–"}</td>
-      <td class="num">${count(one.results)}</td><td class="num">${count(one.empty)} <span class="soft tiny">${share(one.empty / Math.max(1, one.results))}</span></td>
-      <td class="num">${fixed(low)}</td><td class="num"><b>${fixed(middle)}</b></td><td class="num">${fixed(high)}</td>
+      <td class="num">${count(one.results)}</td><td class="num">${count(one.empty)} <span class="soft tiny">${one.empty ? share(one.empty / one.results) : nothing}</span></td>
+      <td class="num">${rate(low)}</td><td class="num"><b>${rate(middle)}</b></td><td class="num">${rate(high)}</td>
       <td class="spread"><span class="quartiles" role="img" aria-label=${`From ${fixed(low)} to ${fixed(high)}, median ${fixed(middle)}`}><i .style=${`left:${at(low)}%;width:${Math.max(1, at(high) - at(low))}%`}></i><b .style=${`left:${at(middle)}%`}></b></span></td></tr>`;
   }
 
@@ -121,3 +121,5 @@ class Quality extends View {
     return this.list("Warnings", found.length ? "by pipeline" : "", found.length ? html`<ul class="lines">${found.map(([name, number]) => html`<li><a href=${address("/videos", { warning: "true", pipeline: name })}>${pipelineName(name)}</a><span class="soft small">${counted(number, "result")}</span></li>`)}</ul>` : html`<p class="soft">No result came with a warning.</p>`);
   }
 }
+
+const rate = (number) => (number < 1000 ? fixed(number) : count(number));

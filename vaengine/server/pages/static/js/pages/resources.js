@@ -7,13 +7,13 @@ import { plot } from "/static/js/plot.js";
 import { View } from "/static/js/view.js";
 
 const EVERY_MS = 10_000;
-const SPANS = [[1, "Hour"], [24, "Day"], [168, "Week"], [720, "Month"]];
+const SPANS = [[1, "Hour", 60], [24, "Day", 600], [168, "Week", 4 * 3600], [720, "Month", 12 * 3600]]; // and how many seconds without a sample are a gap
 const percent = (value) => `${fixed(value, 0)} %`;
 const CURVES = [
   { name: "Processors", of: (one) => one.cpu_percent, format: percent, colour: "--plot-1", top: 100 },
-  { name: "Memory", of: (one) => one.memory_used, format: bytesText, colour: "--plot-3" },
-  { name: "Disk", of: (one) => one.disk_used, format: bytesText, colour: "--plot-2" },
-  { name: "Store", of: (one) => one.store_bytes, format: bytesText, colour: "--plot-4" },
+  { name: "Memory", of: (one) => one.memory_used, format: bytesText, colour: "--plot-3", isBytes: true },
+  { name: "Disk", of: (one) => one.disk_used, format: bytesText, colour: "--plot-2", isBytes: true },
+  { name: "Store", of: (one) => one.store_bytes, format: bytesText, colour: "--plot-4", isBytes: true },
 ];
 
 const COLOURS = ["--plot-1", "--plot-2", "--plot-3", "--plot-4"];
@@ -41,15 +41,21 @@ class Resources extends View {
 
   // A curve for each node; another set of nodes gets another chart.
   draw() {
-    const nodes = this.nodes, times = [...new Set((this.samples ?? []).map((sample) => sample.at))];
+    const nodes = this.nodes, times = this.withGaps([...new Set((this.samples ?? []).map((sample) => sample.at))]);
     for (const one of this.curves) {
       const host = this.host.querySelector(`[data-curve="${one.name}"]`), known = this.charts.get(one.name);
       const data = [times, ...nodes.map((node) => this.values(node, times, one))];
       if (known?.nodes === nodes.join()) { known.chart.update(data); continue; }
       known?.chart.end();
-      const series = nodes.map((name, i) => ({ name, colour: nodes.length > 1 ? COLOURS[i % COLOURS.length] : one.colour, fill: nodes.length === 1 }));
-      if (host) this.charts.set(one.name, { nodes: nodes.join(), chart: plot(host, { series, data, format: one.format, top: one.top ?? 0, signal: this.signal }) });
+      const series = nodes.map((name, i) => ({ name, colour: nodes.length > 1 ? COLOURS[i % COLOURS.length] : one.colour, fill: nodes.length === 1, hasGaps: nodes.length === 1 }));
+      if (host) this.charts.set(one.name, { nodes: nodes.join(), chart: plot(host, { series, data, format: one.format, top: one.top ?? 0, isBytes: one.isBytes, signal: this.signal }) });
     }
+  }
+
+  // A time without a value where nobody looked, as while the server was down.
+  withGaps(times) {
+    const [, , gapS] = SPANS.find(([hours]) => hours === this.hours);
+    return times.flatMap((at, i) => (i && at - times[i - 1] > gapS ? [(at + times[i - 1]) / 2, at] : [at]));
   }
 
   values(node, times, curve) {
@@ -61,7 +67,7 @@ class Resources extends View {
     const { samples } = this, newest = new Map((samples ?? []).map((sample) => [sample.node, sample]));
     return html`${pageHead("Resources", newest.size ? [...newest.keys()].join(", ") : "", html`<div class="segments" role="group" aria-label="Time shown">${SPANS.map(([hours, name]) => html`<button aria-pressed=${this.hours === hours ? "true" : "false"} @click=${() => { this.update({ hours }); this.reload(); }}>${name}</button>`)}</div>`)}
       ${samples === null ? loading : samples.length ? html`<div class="stack"><div class="grid">${[...newest.values()].map((sample) => this.node(sample))}</div>
-        ${this.legend()}<div class="grid">${this.curves.map((one) => html`<section class="card"><h2>${one.name}</h2><div class="plot" data-curve=${one.name} role="img" aria-label=${`${one.name} over time, now ${one.format(one.of(samples.at(-1)))}`}></div></section>`)}</div></div>`
+        ${this.legend()}<div class="grid plots">${this.curves.map((one) => html`<section class="card"><h2>${one.name}</h2><div class="plot" data-curve=${one.name} role="img" aria-label=${`${one.name} over time, now ${one.format(one.of(samples.at(-1)))}`}></div></section>`)}</div></div>`
         : html`<div class="card">${empty("chart", "Nothing was measured yet", "The server looks every ten seconds.")}</div>`}`;
   }
 

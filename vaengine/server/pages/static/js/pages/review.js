@@ -58,9 +58,14 @@ class Review {
     this.corrections = new Corrections(this);
     this.listen();
     globalThis.review = this; // for tests, and for the curious
-    await Promise.all([attempt(() => this.lanes.fetch()), attempt(() => this.loadVideo())]); // the picture waits for nothing
-    const t = query.get("t");
-    if (t !== null && Number.isFinite(Number(t))) await this.player.seekTime(Number(t));
+    const t = query.get("t"), isAtTime = t !== null && Number.isFinite(Number(t));
+    // The picture waits for nothing, and the timeline, for which the server reads all of the video, for the boxes here.
+    const boxes = attempt(() => this.boxes.load(isAtTime ? this.clock.frameAt(Number(t)) : 0));
+    const lanes = boxes.then(() => attempt(() => this.lanes.fetch()));
+    await attempt(() => this.loadVideo());
+    if (isAtTime) await this.player.seekTime(Number(t));
+    this.drawFrame();
+    await lanes;
     const end = query.get("end");
     if (end !== null && Number(end) > Number(t)) this.setLoop({ startS: Number(t), endS: Number(end) });
     this.state.isReady = true;
@@ -119,6 +124,8 @@ class Review {
     await attempt(async () => {
       const { people, revision, is_corrected, pipelines, provenance } = await get(address(videoPath(this.id, "/review"), { source: this.state.source }), { signal: this.signal });
       Object.assign(this.facts, { people, revision, is_corrected, pipelines, provenance });
+      await this.boxes.load(this.player.frame); // before the timeline, for which all of the video is read
+      this.render();
       await this.lanes.fetch();
       this.drawFrame();
       this.render();
@@ -133,11 +140,17 @@ class Review {
 
   nameOfLabel(label) { return this.facts.people[label]?.name ?? shortName(label); }
 
+  // What is seen in the frame on the screen; null while it is fetched.
+  seen() {
+    const { boxes, corrections, player } = this, sightings = boxes.at(player.frame);
+    return corrections && this.state.source === "corrected" ? corrections.edited(sightings, player.frame) : sightings;
+  }
+
   drawFrame() {
     const { player, overlay, corrections } = this;
     if (corrections?.draft && corrections.draft.shownIn !== player.frame) corrections.cancel();
     const timeS = player.timeS ?? 0;
-    const sightings = this.boxes.at(player.frame);
+    const sightings = this.seen();
     Object.assign(overlay, { selected: this.state.selected, loose: this.state.loose });
     overlay.draw(sightings, saidAt(this.cues, timeS));
     this.drawnFrame = sightings ? player.frame : null;
@@ -364,7 +377,7 @@ class Review {
     return html`<li><button class="lane-title ${isHidden ? "is-hidden" : ""}" aria-pressed=${same(lane, this.state.lane) ? "true" : "false"}
       title=${`${lane.title}: ${counted(lane.count, "interval")}`} @click=${() => this.chooseLane(lane)}>
       <i class="dot colour" .style=${`--colour:${lane.colour ?? "var(--bar-1)"}`}></i><span class="cut">${lane.title}</span>
-      ${lane.kind === "face" || lane.kind === "speaker" ? html`<span class="soft tiny">${lane.kind}</span>` : nothing}</button></li>`;
+      ${["face", "speaker"].includes(lane.kind) && lane.key !== lane.kind ? html`<span class="soft tiny">${lane.kind}</span>` : nothing}</button></li>`;
   }
 
   side() {

@@ -151,7 +151,7 @@ class Search extends View {
     const middle = (one.start_s + one.end_s) / 2, length = one.end_s - one.start_s;
     return html`<a class="moment" href=${reviewAddress(one.video_id, one.start_s, length > 0.05 ? one.end_s : null)}>
       ${thumb(one.video_id, middle, { width: 400, corner: length > 0.05 ? `${clock(one.start_s)} – ${clock(one.end_s)}` : clock(one.start_s, 1) })}
-      <span><strong class="cut-2">${one.why || "found"}</strong><span class="small soft wrap">${one.path.split("/").pop()} · ${duration(length)}${one.score === null ? "" : ` · ${fixed(one.score, 2)}`}</span></span></a>`;
+      <span><strong class="cut-2">${one.why || "found"}</strong><span class="small soft wrap">${one.path.split("/").pop()} ${length > 0.05 ? ` · ${duration(length)}` : ""}${one.score === null ? "" : ` · ${fixed(one.score, 2)}`}</span></span></a>`;
   }
 }
 

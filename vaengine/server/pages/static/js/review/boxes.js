@@ -3,10 +3,13 @@ import { address, get, videoPath } from "/static/js/api.js";
 
 const PAGE = 1500; // frames
 const MAX_PAGES = 12;
+const MAX_FETCHES = 2; // at a time: of those that a quick hand leads over only the last is wanted
 const SAME_TIME_S = 1e-6; // two ways to compute one time differ by less
 
 export class BoxPages {
-  #pages = new Map(); // by number; a page is null until it is here
+  #pages = new Map(); // by number
+  #fetches = new Map(); // promises of pages, by number
+  #wanted = 0;
 
   source = "corrected"; // whose boxes
 
@@ -17,35 +20,46 @@ export class BoxPages {
     this.onPage = onPage;
   }
 
-  // What is seen in a frame; null while it is fetched.
+  // What is seen in a frame; null while it is fetched. The page after it is fetched ahead.
   at(frame) {
-    const number = Math.floor(frame / PAGE);
-    const page = this.#page(number);
-    if (frame % PAGE > 0.8 * PAGE && (number + 1) * PAGE < this.clock.length) this.#page(number + 1);
-    return page && seen(page, frame, this.clock.timesS[frame]);
+    const number = Math.floor(frame / PAGE), page = this.#pages.get(number);
+    this.#wanted = page ? number + 1 : number;
+    this.#fetchWanted();
+    return page ? seen(page, frame, this.clock.timesS[frame]) : null;
+  }
+
+  // Resolves once the boxes around a frame are here, or cannot be had.
+  load(frame) {
+    this.at(frame);
+    return this.#fetches.get(Math.floor(frame / PAGE));
   }
 
   // Reads everything again; what is on its way goes into pages that nobody looks at any more.
-  forget() { this.#pages = new Map(); }
-
-  #page(number) {
-    if (this.#pages.has(number)) return this.#pages.get(number);
-    this.#pages.set(number, null);
-    this.#fetch(number);
-    return null;
+  forget() {
+    this.#pages = new Map();
+    this.#fetches = new Map();
   }
 
-  async #fetch(number) {
-    const pages = this.#pages, query = { first: number * PAGE, last: (number + 1) * PAGE, source: this.source };
+  #fetchWanted() {
+    const number = this.#wanted;
+    if (this.#pages.has(number) || this.#fetches.has(number) || this.#fetches.size >= MAX_FETCHES || number * PAGE >= this.clock.length) return;
+    this.#fetches.set(number, this.#fetch(number, this.#pages, this.#fetches));
+  }
+
+  async #fetch(number, pages, fetches) {
+    const query = { first: String(number * PAGE), last: (number + 1) * PAGE, source: this.source };
     try {
-      pages.set(number, await get(address(videoPath(this.id, "/boxes"), { ...query, first: String(query.first) }), { signal: this.signal }));
+      pages.set(number, await get(address(videoPath(this.id, "/boxes"), query), { signal: this.signal }));
     } catch (error) {
-      pages.delete(number);
       if (error.name !== "AbortError") throw error;
       return;
+    } finally {
+      fetches.delete(number);
     }
+    if (pages !== this.#pages) return;
     if (pages.size > MAX_PAGES) pages.delete(pages.keys().next().value);
     this.onPage();
+    this.#fetchWanted();
   }
 }
 
@@ -66,7 +80,7 @@ function sighting(page, i, next, frame, timeS) {
   const share = isDetected || next < 0 ? 0 : Math.min(1, (timeS - page.time_s[i]) / (page.time_s[next] - page.time_s[i]));
   const label = page.labels[page.label[i]] ?? null;
   return {
-    label, isDetected, stored: page.frame[i], kind: page.kind[i] ? "face" : "person", linked: page.labels[page.linked[i]] ?? null,
+    label, isDetected, colour: page.colours[page.linked[i]] ?? page.colours[page.label[i]], stored: page.frame[i], kind: page.kind[i] ? "face" : "person", linked: page.labels[page.linked[i]] ?? null,
     confidence: page.confidence[i], box: between(page.box[i], next < 0 ? null : page.box[next], share),
     points: between(page.points[i], next < 0 ? null : page.points[next], share),
   };

@@ -5,13 +5,18 @@ import { attempt, notify } from "/static/js/notices.js";
 import { ask } from "/static/js/parts.js";
 import { icon } from "/static/js/icons.js";
 import { ago, counted, shortName } from "/static/js/format.js";
+import { edited } from "/static/js/review/pending.js";
 
 const GRIP = 9; // CSS pixels around a corner
 const MIN_SIDE = 2; // displayed pixels of the video
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Corrections {
-  draft = null; // { kind, label, at, frame, box, scope } while a box is drawn
+  draft = null; // { kind, label, at, was, frame, box, scope } while a box is drawn
+  pending = []; // edits on their way to the server, in order
+  #last = Promise.resolve(); // that was sent
+  #waiting = 0; // of those that are sent one after the other
+  #refusals = 0;
 
   constructor(review) {
     this.review = review;
@@ -25,13 +30,18 @@ export class Corrections {
 
   // What is chosen as it is in this frame: of a person who is not there only who it is.
   get #chosen() {
-    const { review } = this, { selected, loose, source } = review.state, seen = review.boxes.at(review.player.frame) ?? [];
+    const { review } = this, { selected, loose, source } = review.state, seen = review.seen() ?? [];
     if (source !== "corrected") { notify("these are the machine's results: switch to the corrected ones first"); return null; }
     if (loose) return { kind: loose.kind, label: null, at: loose.box, box: loose.box, frame: loose.stored };
     if (!/^(person|face)_/.test(selected ?? "")) { notify("choose a person or a face first: click on a box"); return null; }
     const one = seen.find(({ label }) => label === selected);
     return { kind: selected.split("_")[0], label: selected, box: one?.box ?? null, frame: review.player.frame };
   }
+
+  get isSending() { return this.#waiting > 0; }
+
+  // The sightings of a frame after what is on its way.
+  edited(sightings, frame) { return sightings && edited(sightings, frame, this.pending); }
 
   scopes() {
     const { player, clock } = this.review, { loop, frame } = player;
@@ -67,7 +77,7 @@ export class Corrections {
     const chosen = this.#chosen;
     if (!chosen) return;
     const { width, height } = this.review.facts;
-    this.draft = { ...chosen, isThere: chosen.box !== null, shownIn: this.review.player.frame, box: chosen.box ?? [width * 0.4, height * 0.3, width * 0.2, height * 0.4], scope: "frame" };
+    this.draft = { ...chosen, was: chosen.box, isThere: chosen.box !== null, shownIn: this.review.player.frame, box: chosen.box ?? [width * 0.4, height * 0.3, width * 0.2, height * 0.4], scope: "frame" };
     this.#show();
     this.review.host.querySelector(".drawing-bar .main")?.focus();
   }
@@ -78,44 +88,57 @@ export class Corrections {
   }
 
   async save() {
-    const { kind, label, at, frame, box, scope } = this.draft, rounded = box.map((side) => Math.round(side * 100) / 100);
+    const { kind, label, at, was, frame, box, scope } = this.draft, rounded = box.map((side) => Math.round(side * 100) / 100);
     const [first, stop] = this.scopes().find(([name]) => name === scope)[2];
     const edit = { action: "redraw", kind, label, frame, box: rounded };
     if (!label) edit.at = at;
     else if (scope !== "frame") Object.assign(edit, { first, stop });
-    await this.#send([edit], `${label ? this.review.nameOfLabel(label) : "The box"}: drawn anew`);
+    this.cancel();
+    await this.#send([edit], `${label ? this.review.nameOfLabel(label) : "The box"}: drawn anew`, was);
   }
 
   // Takes the newest correction back.
   async undo() {
-    const done = await this.#sent("/corrections/undo", {});
-    if (!done) return;
+    this.#unmade();
+    if (await this.#sent("/corrections/undo", {})) notify("The correction is taken back");
+  }
+
+  async #send(edits, text, was) {
+    this.review.made.push("box");
+    this.pending.push(...edits.map((edit) => ({ ...edit, was })));
+    this.review.drawFrame();
+    const done = await this.#sent("/corrections", { edits, annotator: annotator() });
+    if (done) notify(text, { action: { name: "Undo", run: () => this.review.undo() } });
+    else this.#unmade();
+  }
+
+  #unmade() {
     const { made } = this.review, at = made.lastIndexOf("box");
     if (at >= 0) made.splice(at, 1);
-    notify("The correction is taken back");
   }
 
-  async #send(edits, text) {
-    const done = await this.#sent("/corrections", { edits, annotator: annotator() });
-    if (!done) return false;
-    this.review.made.push("box");
-    notify(text, { action: { name: "Undo", run: () => this.review.undo() } });
-    return true;
-  }
-
-  // Resolves to the answer. What others have changed meanwhile is shown, so that it can be corrected again.
+  // Resolves to the answer. One is sent after the other, since each is of what the one before it has made.
   async #sent(part, body) {
-    const { review } = this;
-    if (this.isSending) return undefined;
-    this.isSending = true;
-    review.render();
-    const done = await attempt(() => post(videoPath(review.id, part), { revision: review.facts.revision, ...body }));
-    this.isSending = false;
-    if (done) {
-      review.facts.revision = done.revision; // at once, so that the next correction is one of what this one made
-      if (this.draft) this.cancel();
+    const refusals = this.#refusals;
+    this.#waiting += 1;
+    this.review.render();
+    const sent = this.#last.then(() => (refusals === this.#refusals ? this.#posted(part, body) : undefined));
+    this.#last = sent;
+    const done = await sent;
+    this.#waiting -= 1;
+    if (!this.#waiting) {
+      this.pending = []; // from now on it is in what is read, with what others have changed meanwhile
+      await this.review.reread();
     }
-    await review.reread();
+    return done;
+  }
+
+  // After a refusal those that wait are of what is not there: they are not sent.
+  async #posted(part, body) {
+    const { facts, id } = this.review;
+    const done = await attempt(() => post(videoPath(id, part), { revision: facts.revision, ...body }));
+    if (done) facts.revision = done.revision;
+    else this.#refusals += 1;
     return done;
   }
 
@@ -136,7 +159,7 @@ export class Corrections {
       <p class="soft small">Drag the box, a corner, or a new one. Arrows move it by a pixel, with Shift they size it.</p>
       <div class="row"><label class="tick">for <select aria-label="Frames" .value=${scope} @change=${(event) => { this.draft.scope = event.target.value; }}>
           ${scopes.map(([name, text]) => html`<option value=${name} ?selected=${name === scope}>${text}</option>`)}</select></label>
-        <button class="main" ?disabled=${this.isSending} @click=${() => this.save()}>Save</button>
+        <button class="main" @click=${() => this.save()}>Save</button>
         <button @click=${() => this.cancel()}>Cancel</button></div></section>`;
   }
 
@@ -185,7 +208,7 @@ export class Corrections {
 
   // What can be done with the box that is chosen.
   buttons(hasBox = true) {
-    const isOff = this.isSending || this.review.state.source !== "corrected";
+    const isOff = this.review.state.source !== "corrected";
     return html`<div class="row">${hasBox ? html`
       <button title="Draw the box anew (d)" ?disabled=${isOff} @click=${() => this.redraw()}>Redraw</button>
       <button class="danger" title="Delete boxes (Del)" ?disabled=${isOff} @click=${() => this.remove()}>Delete…</button>` : nothing}

@@ -56,7 +56,8 @@ export class Overlay {
     return isOn && !this.hidden.has(one.label) && !(one.kind === "face" && this.hidden.has(one.linked));
   }
 
-  #colour(one) { return this.colourOf(one.label) ?? this.colourOf(one.linked) ?? NOBODY; }
+  // Until the timeline is there, the colour of the number.
+  #colour(one) { return this.colourOf(one.label) ?? this.colourOf(one.linked) ?? one.colour ?? NOBODY; }
 
   #box(one) {
     const { pen } = this, line = (one.kind === "face" || !one.label ? 1.25 : 2) * this.at.ratio;
