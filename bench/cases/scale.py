@@ -93,13 +93,13 @@ def described(measured: Mapping[str, Any]) -> str:
     others = plan["others"].items()
     return "\n\n".join(
         [
-            "The engine on a simulated cluster: one node of Ray stands for all, with a decoder and a model for "
-            "each. Every decoder sleeps a known time for a chunk, every model a twentieth of it for a batch, so "
-            "that the measuring machine is not the limit: this is the efficiency of the policy. Ray, the pool, "
-            "coordinator, finalizers and store are the real ones. The time counts from the moment when every "
-            "node was at work to the last commit, against the time of the sleeps alone. The processor time of "
-            "driver, coordinator, finalizers and store for a chunk says where the limit is: one processor for "
-            "these carries its reciprocal in chunks a second.",
+            "The engine on a simulated cluster: one node of Ray stands for all, with a decoder and a "
+            "model for each. Every decoder sleeps a known time for a chunk, every model a twentieth of it "
+            "for a batch, so that the measuring machine is not the limit: this is the efficiency of the "
+            "policy. Ray, the pool, coordinator, finalizers and store are the real ones. The time counts "
+            "from the moment when every node was at work to the last commit, against the time of the "
+            "sleeps alone. The processor time of driver, coordinator, finalizers and store for a chunk "
+            "says where the limit is: one processor for these carries its reciprocal in chunks a second.",
             table(
                 [
                     "nodes",
