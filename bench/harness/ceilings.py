@@ -60,6 +60,8 @@ class Parts:
     settings: Settings
     planned: Sequence[Planned]
     values: list[Delivery] = field(default_factory=list)
+    _vision: Any = field(init=False)
+    _audio: Any = field(init=False)  # only where there is sound
 
     def __post_init__(self) -> None:
         from actors.stages.inference import AudioModels, VisionModels
@@ -74,11 +76,8 @@ class Parts:
             self._audio = AudioModels(self.settings, threads=threads)
             self._audio.analyze(first.blocks[:1])
 
-    _vision: Any = field(init=False)
-    _audio: Any = field(init=False)
-
     def decode(self) -> float:
-        """Seconds for pictures, their scene scores and what the models see; sound is decoded with them."""
+        """Seconds for pictures, their scene scores and what models see; sound is decoded by its own."""
         began_s = time.perf_counter()
         for _ in self._read([chunk for own in self.planned for chunk in own.chunks]):
             pass
