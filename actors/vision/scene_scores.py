@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final
 
@@ -72,15 +70,6 @@ def cuts(
         position = FrameTimecode(Timecode(pts, time_base), fps)
         cut_frames.update(number_of[cut.pts] for cut in detector.process_frame(position, score))
     return sorted(cut_frames)
-
-
-def scene_ranges(cut_frames: Sequence[int], n_frames: int) -> list[tuple[int, int]]:
-    """Scenes as frame numbers [start, stop), without gaps from frame 0 to `n_frames`.
-
-    Empty for a video without frames.
-    """
-    inside = sorted({cut for cut in cut_frames if 0 < cut < n_frames})
-    return list(itertools.pairwise([0, *inside, n_frames])) if n_frames else []
 
 
 class _Replay:

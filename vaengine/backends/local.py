@@ -20,7 +20,7 @@ from cluster.diagnosis import Shortage
 from cluster.inventory import local_inventory
 from cluster.placement import Placement, place
 from cluster.session import Session
-from schemas.pipelines import AUDIO, PERSON
+from schemas.pipelines import AUDIO, PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.work.attempt import Token
 from schemas.work.chunk import WorkKey
@@ -199,9 +199,11 @@ def _actor_group(work: RunContext) -> LocalActorGroup:
 def _warm_up(pipelines: Sequence[str]) -> None:
     """Import the finalizer's libraries while the first chunks are in work.
 
-    It takes a second, and two more for tracks.
+    It takes half a second, as much again for scenes and two more for tracks.
     """
     importlib.import_module("actors.finalize.person_rows")
+    if not {SCENE, PERSON}.isdisjoint(pipelines):
+        importlib.import_module("actors.vision.scene_scores")
     if PERSON in pipelines:
         warm_up()
 

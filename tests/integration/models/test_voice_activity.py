@@ -42,7 +42,7 @@ pytestmark = pytest.mark.shared
 MEDIA = SHARED / "media"
 SETTINGS = AudioSettings()
 BARS = {"pyannote_sample.wav": 0.01, "pyannote_dev00.wav": 0.03}  # measured: 0.000 and 0.019
-EQUAL = 1e-6
+EQUAL = 5e-4  # onnxruntime and torch have sigmoids and means of their own; measured: 3e-4
 WHISPERX_STEP = WINDOW_SAMPLES // 10
 MOST_DIFFERENT = 0.01  # of the frames, between that step and ours; measured: 0.001 and 0.006
 
@@ -167,7 +167,9 @@ def test_silence_has_no_voice() -> None:
     assert voiced(*whole("silence_5s.wav"), SETTINGS.voice_onset, SETTINGS.voice_offset) == []
 
 
-def test_listening_needs_neither_the_network_nor_the_library_that_counts_its_uses(offline: Offline) -> None:
+def test_voice_is_found_without_torch_and_the_library_that_counts_its_uses(
+    offline: Offline,
+) -> None:
     path, _ = sound_of("fw_stereo_diarization.wav")
     program = (
         "import sys; from actors.audio.analyzer import audio_analyzer; from actors.probing.probe import "
@@ -178,11 +180,12 @@ def test_listening_needs_neither_the_network_nor_the_library_that_counts_its_use
         f"sound = probe({path!r}).sound;"
         f"block = AudioBlock({path!r}, sound, WorkKey('a', 'audio_processing', '0'), 0, sound.samples);"
         "(answer,) = audio_analyzer(Settings(audio=AudioSettings(speakers='off'))).listen([block]);"
-        "print(len(answer.voice), 'pyannote.audio' in sys.modules, 'whisperx' in sys.modules)"
+        "names = ('pyannote.audio', 'whisperx', 'torch');"
+        "print(len(answer.voice), *(name in sys.modules for name in names))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program], env=offline.environment, capture_output=True, text=True, check=False
     )
-    assert ran.stdout.split() == ["297", "False", "False"], ran.stderr
+    assert ran.stdout.split() == ["297", "False", "False", "False"], ran.stderr
     assert offline.guarded() >= 1
     assert offline.attempts() == []

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.vision.scene_scores import ContentScorer, cuts, downscaled, scene_ranges
+from actors.finalize.timeline import scene_ranges
+from actors.vision.scene_scores import ContentScorer, cuts, downscaled
 from schemas.settings.settings import SceneSettings
 from tests.support.media import clips
 
