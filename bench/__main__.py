@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
 import sys
 
 VISION_CASES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
@@ -91,12 +90,10 @@ def main() -> int:
 
         print(write_report(CASES))
         return 0
-    from bench.harness.machine import machine_facts
+    from bench.harness.machine import machine_facts, set_environment
     from bench.harness.results import keep
 
-    # Preset embedded is then OpenCV's detectors, whichever packages are installed.
-    os.environ["VAENGINE_WHEELS"] = "0"
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode every worker compiles its imports
+    set_environment()
     facts = machine_facts()
     settings = [options.settings] if options.case in CASES_WITH_SETTINGS else []
     extent = ({"quick": True} if options.quick else {}) | ({"rows": options.rows} if options.rows else {})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
-from schemas.errors import UnknownPipeline
+from schemas.errors import UnknownPipeline, UsageError
 
 SCENE: Final = "scene_detection"
 PERSON: Final = "person_tracking"
@@ -47,6 +47,15 @@ Source: TypeAlias = Literal["machine", "human"]
 # Who answers a query; `corrected` is people where they annotated a video, and the machine elsewhere.
 AnsweredBy: TypeAlias = Literal["machine", "human", "corrected"]
 HUMAN_SUFFIX: Final = "_human"
+
+
+def source_named(name: str) -> AnsweredBy:
+    """The name as a source of answers; raises `UsageError` for an unknown one."""
+    for source in get_args(AnsweredBy):
+        if name == source:
+            known: AnsweredBy = source
+            return known
+    raise UsageError(f"--source is {', '.join(get_args(AnsweredBy))}, not {name!r}")
 
 
 def of_human(pipeline: str) -> str:

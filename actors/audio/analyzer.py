@@ -188,7 +188,7 @@ def audio_analyzer(settings: Settings, *, threads: int = 1) -> AudioAnalyzer:
     if audio.speakers == "on":
         from actors.audio.diarization import SpeakerDiarizer
 
-        diarizer = SpeakerDiarizer(settings)
+        diarizer = SpeakerDiarizer(settings, threads=threads)
     if audio.events_model is not None:
         from actors.audio.audio_events import EventClassifier
 

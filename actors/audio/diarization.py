@@ -26,7 +26,10 @@ class SpeakerDiarizer:
     with HF_TOKEN of the environment, which is neither kept nor shown. Raises `ModelError`s.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, threads: int = 1) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
         self._pipeline = pipeline(
             fetched(settings.audio.speaker_model, kind="speakers", folders=own_folders(settings)),
             device_of(settings.audio.device),

@@ -43,8 +43,9 @@ class VoiceNetwork:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3  # errors: the rest is about optimisations
         self._session = onnxruntime.InferenceSession(
-            model(weights()), options, providers=["CPUExecutionProvider"]
+            model(load_weights()), options, providers=["CPUExecutionProvider"]
         )
 
     def __call__(self, windows: Floats32) -> Floats32:
@@ -67,7 +68,7 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def then(self, operator: str, *inputs: str, **attributes: Any) -> str:
+    def add_node(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """The output of a node."""
         from onnx import helper
 
@@ -75,61 +76,72 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
 
-    def pair(self, name: str) -> tuple[str, str]:
+    def weight_and_bias(self, name: str) -> tuple[str, str]:
         return self.constant(self.weights[f"{name}.weight"]), self.constant(self.weights[f"{name}.bias"])
 
-    def normal(self, features: str, name: str) -> str:
-        return self.then("InstanceNormalization", features, *self.pair(f"sincnet.{name}"), epsilon=1e-5)
+    def instance_norm(self, features: str, name: str) -> str:
+        return self.add_node(
+            "InstanceNormalization", features, *self.weight_and_bias(f"sincnet.{name}"), epsilon=1e-5
+        )
 
     def pooled(self, features: str, layer: int) -> str:
         width = [POOL_WIDTH]
-        pooled = self.then("MaxPool", features, kernel_shape=width, strides=width)
-        return self.then("LeakyRelu", self.normal(pooled, f"norm1d.{layer}"), alpha=0.01)
+        pooled = self.add_node("MaxPool", features, kernel_shape=width, strides=width)
+        return self.add_node("LeakyRelu", self.instance_norm(pooled, f"norm1d.{layer}"), alpha=0.01)
 
     def linear(self, hidden: str, name: str) -> str:
         weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        return self.then("Add", self.then("MatMul", hidden, self.constant(weight.T)), self.constant(bias))
+        return self.add_node(
+            "Add", self.add_node("MatMul", hidden, self.constant(weight.T)), self.constant(bias)
+        )
 
     def lstm(self, features: str, layer: int) -> str:
         """frames x B x N to frames x B x twice `HIDDEN`: forwards, then backwards."""
         inputs, recurrent, bias = (self.constant(values) for values in lstm_weights(self.weights, layer))
-        both = self.then(
+        both = self.add_node(
             "LSTM", features, inputs, recurrent, bias, hidden_size=HIDDEN, direction="bidirectional"
         )
-        by_frame = self.then("Transpose", both, perm=[0, 2, 1, 3])
-        return self.then("Reshape", by_frame, self.constant(np.array([0, 0, 2 * HIDDEN])))
+        by_frame = self.add_node("Transpose", both, perm=[0, 2, 1, 3])
+        return self.add_node("Reshape", by_frame, self.constant(np.array([0, 0, 2 * HIDDEN], np.int64)))
+
+    def serialized(self, scores: str) -> bytes:
+        """The whole as an ONNX model from "windows" to `scores`."""
+        from onnx import TensorProto, helper
+
+        windows = helper.make_tensor_value_info("windows", TensorProto.FLOAT, ["B", 1, "samples"])
+        voices = helper.make_tensor_value_info(scores, TensorProto.FLOAT, ["B", "frames", 3])
+        graph = helper.make_graph(self.nodes, "voice", [windows], [voices], initializer=self.constants)
+        opsets = [helper.make_opsetid("", OPSET)]
+        built: bytes = helper.make_model(
+            graph, opset_imports=opsets, ir_version=IR_VERSION
+        ).SerializeToString()
+        return built
 
 
 def model(weights: Weights) -> bytes:
     """The network as an ONNX model, from B x 1 x samples to B x frames x 3."""
-    from onnx import TensorProto, helper
-
     graph = _Graph(weights)
     filters = graph.constant(band_passes(weights))
-    features = graph.then("Conv", graph.normal("windows", "wav_norm1d"), filters, strides=[FILTER_STRIDE])
-    features = graph.pooled(graph.then("Abs", features), 0)
+    normal = graph.instance_norm("windows", "wav_norm1d")
+    features = graph.add_node("Conv", normal, filters, strides=[FILTER_STRIDE])
+    features = graph.pooled(graph.add_node("Abs", features), 0)
     for layer in (1, 2):
-        convolved = graph.then("Conv", features, *graph.pair(f"sincnet.conv1d.{layer}"))
+        convolved = graph.add_node("Conv", features, *graph.weight_and_bias(f"sincnet.conv1d.{layer}"))
         features = graph.pooled(convolved, layer)
-    hidden = graph.then("Transpose", features, perm=[2, 0, 1])
+    hidden = graph.add_node("Transpose", features, perm=[2, 0, 1])
     for layer in range(LSTM_LAYERS):
         hidden = graph.lstm(hidden, layer)
     for layer in (0, 1):
-        hidden = graph.then("LeakyRelu", graph.linear(hidden, f"linear.{layer}"), alpha=0.01)
-    scores = graph.then("Sigmoid", graph.linear(hidden, "classifier"))
-    graph.then("Transpose", scores, perm=[1, 0, 2])
-    windows = helper.make_tensor_value_info("windows", TensorProto.FLOAT, ["B", 1, "samples"])
-    voices = helper.make_tensor_value_info(graph.nodes[-1].output[0], TensorProto.FLOAT, ["B", "frames", 3])
-    whole = helper.make_graph(graph.nodes, "voice", [windows], [voices], initializer=graph.constants)
-    opsets = [helper.make_opsetid("", OPSET)]
-    built: bytes = helper.make_model(whole, opset_imports=opsets, ir_version=IR_VERSION).SerializeToString()
-    return built
+        hidden = graph.add_node("LeakyRelu", graph.linear(hidden, f"linear.{layer}"), alpha=0.01)
+    scores = graph.add_node("Sigmoid", graph.linear(hidden, "classifier"))
+    return graph.serialized(graph.add_node("Transpose", scores, perm=[1, 0, 2]))
 
 
 def lstm_weights(weights: Weights, layer: int) -> tuple[Floats32, Floats32, Floats32]:
     """Weights of the inputs and of the state, and biases, of both directions as ONNX has them.
 
-    torch has the gates as input, forget, cell, output; ONNX as input, output, forget, cell.
+    2 x 4 `HIDDEN` x inputs, 2 x 4 `HIDDEN` x `HIDDEN`, 2 x 8 `HIDDEN`. torch has the gates as input,
+    forget, cell, output; ONNX as input, output, forget, cell.
     """
 
     def of(kind: str) -> list[Floats32]:
@@ -171,7 +183,7 @@ def band_passes(weights: Weights) -> Floats32:
     return scaled
 
 
-def weights() -> Weights:
+def load_weights() -> Weights:
     """The network's weights, checked against their digest; raises `DamagedWeights`."""
     path = str(model_path())
     data = sound_bytes(path, None)

@@ -26,10 +26,11 @@ from schemas.settings.models import digest_of_parts
 from schemas.settings.settings import Settings
 
 BATCH_ON_GPU: Final = 16
-# On a processor, by the kind of the products. Integers are the same in every row of every batch, and texts
-# are followed faster together: 7.7, 5.3 and 4.7 s for 8 segments in batches of 1, 4 and 8. Floating-point
-# numbers differ in the last bit with the size of the batch (docs/decisions/041).
-BATCH_OF_INTEGERS, BATCH_OF_FLOATS = 8, 1
+# On a processor beam search is faster in batches. Integer products do not depend on the size of a batch;
+# floating-point ones do, in the last bit (docs/decisions/041).
+BATCH_ON_PROCESSOR: Final = 8
+# Of a model that runs in batches there. A row of a larger one takes 0.1 to 0.5 GB.
+MAX_BATCHED_BYTES: Final = 200_000_000
 # Of `auto`: faster-whisper's usual types.
 COMPUTE_TYPE: Final = {"cpu": "int8", "cuda": "float16"}
 WINDOW_SAMPLES: Final = 30 * SAMPLE_RATE  # The most that Whisper takes at once.
@@ -52,12 +53,13 @@ class SpeechRecognizer:
 
     def __init__(self, settings: Settings, *, threads: int = 1) -> None:
         audio = settings.audio
-        self._device = device_of(audio.device)
+        self._device = whisper_device(audio.device)
         compute_type = COMPUTE_TYPE[self._device] if audio.compute_type == "auto" else audio.compute_type
-        self._model = whisper(
-            _checked_folder(audio.model, audio.model_sha256), self._device, compute_type, threads
+        folder = _checked_folder(audio.model, audio.model_sha256)
+        self._model = whisper(folder, self._device, compute_type, threads)
+        self.batch_size = batch_size(
+            self._device, self._model.model.compute_type, (folder / "model.bin").stat().st_size
         )
-        self.batch_size = _batch_size(self._device, self._model.model.compute_type)
         self._beam_size = audio.beam_size
         self._language = _language(self._model, audio.language)
         self._times_words = audio.words and audio.word_times == "attention"
@@ -79,25 +81,35 @@ class SpeechRecognizer:
         padded = [*speeches, *[speeches[-1]] * missing]
         encoded = self._encoded(padded)
         languages = self._languages(encoded, len(padded))[: len(speeches)]
-        texts = {language: self._texts(encoded, language, len(padded)) for language in sorted(set(languages))}
-        words = {
-            language: self._words(encoded, language, [text for text, _ in said], padded)
-            for language, said in texts.items()
+        utterances: dict[int, Utterance] = {}
+        for language in sorted(set(languages)):
+            rows = [row for row, own in enumerate(languages) if own == language]
+            utterances |= self._in_language(language, rows, encoded, padded)
+        return [utterances[row] for row in range(len(speeches))]
+
+    def _in_language(
+        self, language: str, rows: list[int], encoded: Any, speeches: Sequence[SpeechSegment]
+    ) -> dict[int, Utterance]:
+        """The utterances of some rows. A GPU decodes all rows, so that its batches have one shape."""
+        if self._device == "cuda":
+            decoded = list(range(len(speeches)))
+        else:
+            decoded, encoded = rows, _storage(np.asarray(encoded)[rows])
+        own = [speeches[row] for row in decoded]
+        texts = self._texts(encoded, language, len(decoded))
+        words = self._words(encoded, language, [text for text, _ in texts], own)
+        utterances = {
+            row: replace(_utterance(speech, *said, language), words=timed)
+            for row, speech, said, timed in zip(decoded, own, texts, words, strict=True)
         }
-        return [
-            replace(_utterance(speech, *texts[language][row], language), words=words[language][row])
-            for row, (speech, language) in enumerate(zip(speeches, languages, strict=True))
-        ]
+        return {row: utterances[row] for row in rows}
 
     def _encoded(self, speeches: Sequence[SpeechSegment]) -> Any:
         """The encoder's output, a row for each segment; one by one on a processor, whose caches are small."""
         features = [self._features(speech) for speech in speeches]
         if self._device == "cuda":
             return self._model.encode(np.stack(features))
-        from ctranslate2 import StorageView
-
-        rows = [np.asarray(self._model.encode(own[None])) for own in features]
-        return StorageView.from_array(np.concatenate(rows))
+        return _storage(np.concatenate([np.asarray(self._model.encode(own[None])) for own in features]))
 
     def _features(self, speech: SpeechSegment) -> Floats32:
         """Mels x 3000 float32, with silence after the segment; raises `ValueError` above 30 s."""
@@ -141,8 +153,8 @@ class SpeechRecognizer:
         if self._device == "cuda":
             return timed_words(self._model, tokenizer, encoded, texts, speeches)
         return [
-            timed_words(self._model, tokenizer, row, [text], [speech])[0]
-            for row, text, speech in zip(_rows_of(encoded), texts, speeches, strict=True)
+            timed_words(self._model, tokenizer, _storage(row[None]), [text], [speech])[0]
+            for row, text, speech in zip(np.asarray(encoded), texts, speeches, strict=True)
         ]
 
     def _tokenizer(self, language: str) -> Any:
@@ -156,11 +168,11 @@ class SpeechRecognizer:
         return self._tokenizers[language]
 
 
-def _rows_of(encoded: Any) -> list[Any]:
-    """Each row of an encoder's output in the memory of the processor, as an output of its own."""
+def _storage(rows: Floats32) -> Any:
+    """Rows of an encoder's output, in the memory of the processor, as CTranslate2 takes them."""
     from ctranslate2 import StorageView
 
-    return [StorageView.from_array(row[None]) for row in np.asarray(encoded)]
+    return StorageView.from_array(np.ascontiguousarray(rows))
 
 
 def _utterance(speech: SpeechSegment, text: str, log_probability: float, language: str) -> Utterance:
@@ -192,20 +204,27 @@ def whisper(folder: Path, device: str, compute_type: str, threads: int) -> Any:
             ) from error
 
 
-def _batch_size(device: str, compute_type: str) -> int:
+def batch_size(device: str, compute_type: str, model_bytes: int) -> int:
+    """Segments that are decoded at once; without effect on their texts."""
     if device == "cuda":
         return BATCH_ON_GPU
-    return BATCH_OF_INTEGERS if compute_type.startswith("int8") else BATCH_OF_FLOATS
+    is_batched = compute_type.startswith("int8") and model_bytes <= MAX_BATCHED_BYTES
+    return BATCH_ON_PROCESSOR if is_batched else 1
 
 
-def device_of(device: str) -> str:
-    """cpu or cuda; `auto` is cuda where CTranslate2 and torch find a GPU."""
+def whisper_device(device: str) -> str:
+    """cpu or cuda; `auto` asks CTranslate2 first, which is quicker than to import torch."""
     if device != "auto":
         return device
     import ctranslate2
 
-    if not ctranslate2.get_cuda_device_count():  # known without torch, whose import takes two seconds
-        return "cpu"
+    return device_of(device) if ctranslate2.get_cuda_device_count() else "cpu"
+
+
+def device_of(device: str) -> str:
+    """cpu or cuda; `auto` is cuda where torch finds a GPU."""
+    if device != "auto":
+        return device
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

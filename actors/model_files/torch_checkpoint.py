@@ -10,6 +10,7 @@ import io
 import math
 import pickle
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -18,6 +19,11 @@ import numpy as np
 from schemas.errors import DamagedWeights
 from schemas.media.frames import Floats32
 
+# What zipfile and pickle raise for bytes that are something else.
+LOADING_ERRORS: Final = (
+    *(zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, EOFError, LookupError),
+    *(TypeError, ValueError, AttributeError, RuntimeError),
+)
 STORAGE: Final = "FloatStorage"
 DTYPE: Final = np.dtype("<f4")
 
@@ -33,7 +39,7 @@ def state_dict(path: str, data: bytes) -> dict[str, Floats32]:
             (pickled,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
             checkpoint = _Arrays(archive, pickled.rpartition("/")[0], pickled).load()
         arrays: dict[str, Any] = dict(checkpoint["state_dict"])
-    except (zipfile.BadZipFile, pickle.UnpicklingError, LookupError, TypeError, ValueError) as error:
+    except LOADING_ERRORS as error:
         raise DamagedWeights(path, f"it is no checkpoint of torch ({error!r})") from error
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):
         raise DamagedWeights(path, "its state_dict has values that are no arrays")
@@ -59,9 +65,12 @@ class _Arrays(pickle.Unpickler):
 
 
 def _array(storage: Floats32, offset: int, shape: Sequence[int], stride: Sequence[int], *_: Any) -> Floats32:
-    expected = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
-    if tuple(stride) != expected:
+    expected = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    # The stride of an axis of length 1 counts for nothing.
+    if any(own != its and length > 1 for own, its, length in zip(stride, expected, shape, strict=True)):
         raise pickle.UnpicklingError(f"an array of {shape} has strides {stride}, not {expected}")
+    if not 0 <= offset <= len(storage) - math.prod(shape):
+        raise pickle.UnpicklingError(f"an array of {shape} is not within its {len(storage)} numbers")
     return storage[offset : offset + math.prod(shape)].reshape(shape)
 
 

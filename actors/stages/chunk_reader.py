@@ -111,9 +111,9 @@ def read_chunk(spec: ChunkSpec, watch: RunWatch, *, threads: int = 1) -> Iterato
 
 def _read(spec: ChunkSpec, watch: RunWatch, threads: int) -> Iterator[FramesMessage | ChunkEnd]:
     # The generator is suspended while its messages are taken: wall time would count that.
-    clock = time.thread_time
+    clock, scored = time.thread_time, _scores_of(spec)
     began = clock()
-    decoder, scored = decoder_for(spec, threads=threads), _scores_of(spec)
+    decoder = decoder_for(spec, threads=threads)
     samplings = [_SampledFrames.of(spec, sampling) for sampling in spec.samplings]
     number = count()
     numbers: list[int] = []

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench.cases.rivals import FACE, YOLO, hearing
+from bench.cases.rivals import ENGINE, FACE, ON_RAY, YOLO, hearing
 from bench.fixtures.short_clips import FACES, FPS, MOTION, short_clips
 from bench.fixtures.speech_files import speech_file
 from bench.harness import ceilings, engine_process
@@ -20,7 +20,7 @@ TITLE = "All four pipelines, and what their parts cost alone"
 CLIPS, QUICK_CLIPS, SECONDS = 12, 4, 12
 PIPELINES: Final = ("scene", "person", "face", "audio")
 WORKING, STEADY = "first chunk to last commit", "at its steady pace"
-CLUSTERS: Final = {"vaengine": "none", "vaengine, on Ray": "local"}
+CLUSTERS: Final = {ENGINE: "none", ON_RAY: "local"}
 
 
 def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:

@@ -165,8 +165,10 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
     return {name: measured_of(own, rounds, quick=quick) for name, own in comparisons().items()}
 
 
-def measured_of(comparison: Comparison, rounds: int, *, quick: bool) -> dict[str, Any]:
-    """One comparison."""
+def measured_of(
+    comparison: Comparison, rounds: int, *, quick: bool, only: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """One comparison; with `only`, of these rivals and the engine as it runs without Ray."""
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
         folder = Path(name)
         (folder / "files").mkdir()
@@ -183,6 +185,8 @@ def measured_of(comparison: Comparison, rounds: int, *, quick: bool) -> dict[str
             for name, cluster in comparison.clusters.items()
         }
         commands = {**own, **comparison.rivals(files)}
+        if only is not None:
+            commands = {name: commands[name] for name in (ENGINE, *only)}
         told = compared(commands, rounds, most_different=comparison.most_different)
     return {"about": comparison.about, "files": len(files), **told}
 

@@ -14,6 +14,13 @@ PACKAGES = ("vaengine", "ray", "av", "opencv-python", "scenedetect", "numpy", "t
 CHECKOUT = Path(__file__).parents[2]
 
 
+def set_environment() -> None:
+    """Set this process's environment as all measurements have it."""
+    # Preset embedded is then OpenCV's detectors, whichever packages are installed.
+    os.environ["VAENGINE_WHEELS"] = "0"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode every worker compiles its imports
+
+
 def machine_facts() -> dict[str, Any]:
     """Processor, memory, load, versions and commit, as JSON values."""
     import psutil

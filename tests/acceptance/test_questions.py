@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,13 @@ import pytest
 
 from tests.support.media import collection
 from tests.support.runs import commands
+from tests.support.servers.pages_server import CHROMIUM, PagesServer, browser, strict_page
 from vaengine import open_store
 
 pytestmark = [pytest.mark.long, pytest.mark.shared, pytest.mark.timeout(1800)]
+
+
+MOMENTS = 60  # on the page Search at first
 
 
 class Asked:
@@ -132,6 +136,87 @@ def test_the_answers_are_cut_out_drawn_and_shown_on_a_page_from_python_too(
     assert found.sheet(tmp_path / "found.png").stat().st_size > 10_000
     page = found.page(tmp_path / "found.html").read_text(encoding="utf-8")
     assert ("data:image/jpeg;base64" in page, "Adam near laughter" in page) == (True, True)
+
+
+@pytest.fixture
+def search_page(asked: Asked) -> Iterator[Any]:
+    """The page Search of a server over the run, in a browser that may only ask it."""
+    server = PagesServer(asked.out, asked.environment)
+    server.start()
+    try:
+        with browser() as launched, strict_page(launched, server) as page:
+            page.goto(f"{server.address}/search", wait_until="domcontentloaded")
+            yield page
+    finally:
+        server.stop()
+
+
+def _moments(page: Any) -> list[str]:
+    """The videos of the moments that the page shows, the first one first."""
+    page.locator(".moment").first.wait_for()
+    told = page.locator(".moment span.small").all_text_contents()
+    return [text.strip().partition(".mp4")[0] for text in told]
+
+
+def _found(page: Any) -> list[str]:
+    with page.expect_response("**/api/query"):
+        page.get_by_role("button", name="Find").click()
+    return _moments(page)
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium")
+def test_the_page_answers_the_four_sentences_as_the_command_does(
+    asked: Asked, search_page: Any, tmp_path: Path
+) -> None:
+    page = search_page
+    page.get_by_label("Who or what").select_option("person")
+    page.get_by_label("Which").first.fill("Adam")
+    page.get_by_label("Relation").select_option("near")
+    page.get_by_label("To what").select_option("sound")
+    page.get_by_label("Which").last.fill("laughter")
+    page.get_by_label("Within seconds").fill("5")
+    assert set(_found(page)) == {"meeting"}
+
+    page.get_by_label("Who or what").select_option("face")
+    page.get_by_label("Which").first.fill("")
+    page.get_by_label("Where").select_option("top-left")
+    page.get_by_label("Relation").select_option("")
+    expected = [one["name"] for one in asked.answers("faces", "--region", "top-left")]
+    assert sorted(_found(page)) == sorted(expected[:MOMENTS])
+
+    page.get_by_role("button", name="Document").click()
+    crowded = {"count": "person", "gt": 3}, {"coverage": ["speech", "voice", "sound"], "gt": 0.5}
+    page.get_by_label("The query document").fill(json.dumps({"find": {"kind": "scene"}, "where": crowded}))
+    assert _found(page) == ["call"]
+
+    page.get_by_role("button", name="Picture").click()
+    picture = _picture_of(asked.folder / "videos" / "hall.mp4", tmp_path / "adam.png")
+    with page.expect_response("**/api/similar/picture"):
+        _drop(page, picture)
+    assert _moments(page)[0] in {"hall", "meeting"}, "a video of the person in the picture"
+
+
+def _picture_of(video: Path, picture: Path) -> Path:
+    """The picture of a video after one second."""
+    import av
+
+    with av.open(str(video)) as container:
+        frame = next(frame for frame in container.decode(video=0) if frame.time >= 1)
+    frame.to_image().save(picture)
+    return picture
+
+
+def _drop(page: Any, picture: Path) -> None:
+    """Drop a file on the page, as a hand does from a folder."""
+    files = page.evaluate_handle(
+        """([name, bytes]) => {
+            const dropped = new DataTransfer();
+            dropped.items.add(new File([Uint8Array.from(bytes)], name, {type: "image/png"}));
+            return dropped;
+        }""",
+        [picture.name, list(picture.read_bytes())],
+    )
+    page.locator(".drop").dispatch_event("drop", {"dataTransfer": files})
 
 
 def test_whoever_is_forgotten_takes_saved_queries_and_the_page_along(asked: Asked) -> None:

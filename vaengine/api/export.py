@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from schemas.errors import UsageError
+from schemas.pipelines import AnsweredBy
 from schemas.storage.backend import StorageBackend
 from vaengine.api.questions.query import Question, asked_of, every_answer
 from vaengine.exporting.export import Export, ExportProgress, write_export
@@ -40,18 +41,22 @@ def export(
     target = Path(folder) if folder is not None else results_folder(place, db) / "exports" / chosen.name
     names = (videos,) if isinstance(videos, str) else tuple(videos)
     with closing(opened(place, db)) as store:
-        selection = selection_of(store, names, query=query, batch=batch)
-        return write_export(
-            store, chosen, selection, target, options or ExportOptions(), force=force, listener=listener
-        )
+        chosen_options = options or ExportOptions()
+        selection = selection_of(store, names, query=query, batch=batch, source=chosen_options.source)
+        return write_export(store, chosen, selection, target, chosen_options, force=force, listener=listener)
 
 
 def selection_of(
-    store: StorageBackend, videos: Sequence[str], *, query: Question | None, batch: str | None
+    store: StorageBackend,
+    videos: Sequence[str],
+    *,
+    query: Question | None,
+    batch: str | None,
+    source: AnsweredBy = "machine",
 ) -> Selection:
     """The selection that names, a query or a batch mean; raises `UsageError` where a query finds nothing."""
     if query is None:
-        return selected(store, videos, batch=batch)
+        return selected(store, videos, batch=batch, source=source)
     matches = every_answer(store, asked_of(store, query))
     if not matches:
         raise UsageError("the query finds nothing to export: `vaengine query --explain` says why")

@@ -58,7 +58,7 @@ def build_dataset(
     target = Path(folder) if folder is not None else results_folder(place, db) / "datasets" / asked.kind
     names = (videos,) if isinstance(videos, str) else tuple(videos)
     with closing(opened(place, db)) as store:
-        selection = selection_of(store, names, query=query, batch=batch)
+        selection = selection_of(store, names, query=query, batch=batch, source=asked.source)
         found = _classes(store, classes or {})
         return build(store, selection, target, asked, found, force=force, listener=listener)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from schemas.pipelines import AVAILABLE, of_human
 from schemas.storage.backend import StorageBackend
 from vaengine.exporting.format import Format
 from vaengine.exporting.manifest import manifest_of
@@ -31,7 +32,8 @@ class ExportProgress:
 class Export:
     """A finished export: its folder, its files with their sizes in bytes, and what was not written.
 
-    `rows` are those of each annotation type that the format took from the store.
+    `rows` are those of each annotation type that the format took from the store. `uncorrected` videos have
+    results of people that are not in it.
     """
 
     format: str
@@ -41,6 +43,7 @@ class Export:
     files: dict[str, int]
     losses: tuple[Loss, ...]
     left_out: tuple[str, ...] = ()
+    uncorrected: int = 0
 
 
 @dataclass(slots=True)
@@ -85,4 +88,11 @@ def write_export(
         source.count_unread(set(TYPES) - set(chosen.kinds), f"{chosen.name} has no place for it")
         write_manifest(folder, manifest_of(chosen, source, rows, files))
     videos = sum(1 for _ in source.videos())
-    return Export(chosen.name, target, videos, rows, files, source.losses.all(), chosen.left_out)
+    uncorrected = len(_corrected(store, selection)) if options.source == "machine" else 0
+    return Export(chosen.name, target, videos, rows, files, source.losses.all(), chosen.left_out, uncorrected)
+
+
+def _corrected(store: StorageBackend, selection: Selection) -> set[str]:
+    """The videos of which there are results of people."""
+    names = [of_human(pipeline) for pipeline in AVAILABLE]
+    return {key.video_id for name in names for key in store.current_keys(name, selection.video_ids)}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from schemas.pipelines import source_of
 from schemas.work.provenance import info_of, provenance_of
 from vaengine.console.units import timestamp
 from vaengine.exporting.format import Format
@@ -66,9 +67,10 @@ def video_facts(video: ExportedVideo) -> dict[str, Any]:
 
 def _result(video: ExportedVideo, pipeline: str) -> dict[str, Any]:
     """The run that made a result, and its settings."""
-    job = video.jobs[pipeline]
-    info, result = info_of(job, pipeline), job.pipeline_results[pipeline]
+    job, name = video.jobs[pipeline], video.keys[pipeline].pipeline
+    info, result = info_of(job, name), job.pipeline_results[name]
     return {
+        "source": source_of(name),
         "config_hash": video.keys[pipeline].config_hash,
         "digest": result.digest,
         "job_id": job.job_id,

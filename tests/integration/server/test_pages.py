@@ -18,7 +18,8 @@ from actors.stores import open_store
 from schemas.pipelines import PERSON
 from schemas.storage.backend import StorageBackend
 from schemas.work.chunk import WorkKey
-from tests.support.media.clips import BITS
+from tests.support.media.clips import BITS, counting
+from tests.support.runs.commands import finished
 from tests.support.servers.pages_server import CHROMIUM, PagesServer, browser, strict_page
 from tests.support.stores.fake_videos import RUN, Clip, broken
 from tests.support.stores.watched import (
@@ -379,6 +380,32 @@ def test_no_event_is_lost_or_doubled_when_the_server_is_killed(
     page.wait_for_function("newest => numbers.at(-1) >= newest", arg=newest)
     numbers = page.evaluate("() => numbers")
     assert numbers == list(range(numbers[0], newest + 1))
+
+
+COMPLETED_SCENES = """
+() => {
+  const rows = [...document.querySelectorAll("section[aria-label=Pipelines] tbody tr")];
+  const row = rows.find((one) => one.children[0].textContent === "Scenes");
+  return row ? Number(row.children[2].textContent) : null;
+}
+"""
+
+
+def test_the_numbers_of_a_run_move_on_a_page_that_is_not_loaded_again(
+    page: Any, server: PagesServer, folder: Path, watched: Mapping[str, Watched]
+) -> None:
+    (folder / "new").mkdir()
+    clips = [counting(folder / "new", frames=frames, fps=25).path for frames in (20, 30)]
+    page.goto(server.address, wait_until="domcontentloaded")
+    page.wait_for_function(f"() => ({COMPLETED_SCENES})() !== null")
+    before = page.evaluate(COMPLETED_SCENES)
+    page.evaluate("() => { window.isTheSamePage = true; }")
+    where = ("--out", folder, "--cluster", "none", "--no-files")
+    ran = finished("run", *clips, *where, "--pipelines", "scene", "--preset", "embedded")
+    assert ran.returncode == 0, ran.stderr
+    page.wait_for_function(f"least => ({COMPLETED_SCENES})() >= least", arg=before + len(clips))
+    page.locator(".news li").first.wait_for()
+    assert page.evaluate("() => window.isTheSamePage") is True
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -20,20 +20,20 @@ START_S: Final = 120
 
 
 class PagesServer:
-    """A server over a folder of results; it keeps its port, so that it can be killed and come back."""
+    """A server over a folder of results; it keeps its port, so that it can be killed and come back.
 
-    def __init__(self, folder: Path) -> None:
+    `environment` is the test's own unless another one is given.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self._folder, self.port = folder, _free_port()
+        self._environment = environment or {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
         self.address = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Start it; returns once it listens."""
-        environment = {
-            **os.environ,
-            "VAENGINE_TOKEN": TOKEN,
-            "XDG_CACHE_HOME": str(self._folder / "cache"),
-        }
+        environment = {**self._environment, "VAENGINE_TOKEN": TOKEN}
         command = [sys.executable, "-m", "vaengine", "serve", "--out", str(self._folder)]
         self._process = subprocess.Popen(
             [*command, "--port", str(self.port)], stdout=subprocess.PIPE, text=True, env=environment

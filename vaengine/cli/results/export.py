@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from schemas.errors import UsageError
+from schemas.pipelines import source_named
 from vaengine.cli.options import Db, Json, Out, Verbose
 from vaengine.console.output import Table, emit, print_lines, print_table, say
 
@@ -50,6 +51,12 @@ Pictures = Annotated[
     ),
 ]
 Bom = Annotated[bool, typer.Option("--bom", help="Begin CSV files so that Excel reads them as UTF-8.")]
+Source = Annotated[
+    str,
+    typer.Option(
+        metavar="WHO", help="Whose rows: machine, human, or corrected: people's where they annotated a video."
+    ),
+]
 ListFormats = Annotated[bool, typer.Option("--list", help="List the formats, and end.")]
 
 
@@ -60,6 +67,7 @@ def export(
     db: Db = None,
     query: QueryName = None,
     batch: Batch = None,
+    source: Source = "machine",
     output: Folder = None,
     force: Force = False,
     interpolate: Interpolate = False,
@@ -82,7 +90,7 @@ def export(
     from vaengine.exporting.values.options import ExportOptions
     from vaengine.process.signals import Signals
 
-    options = ExportOptions(interpolate, min_confidence, pictures, bom)
+    options = ExportOptions(interpolate, min_confidence, pictures, bom, source_named(source))
     with Signals(), _progress() as listener:
         found = write(
             format_name,
@@ -121,6 +129,8 @@ def _tell(found: Export) -> None:
         say(f"lost: {counted(loss.rows, f'{loss.kind} row')}: {loss.reason}")
     for line in found.left_out:
         say(f"lost: {line}")
+    if found.uncorrected:
+        say(f"people corrected {counted(found.uncorrected, 'video')} of these: `--source corrected` has that")
     print_lines([str(found.folder)])
 
 

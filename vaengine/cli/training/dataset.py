@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from schemas.errors import UsageError
+from schemas.pipelines import source_named
 from vaengine.cli.options import Db, Json, Out, Verbose
 from vaengine.cli.results.export import Batch, QueryName, Videos
 from vaengine.console.output import emit, print_lines, print_table, say
@@ -126,8 +127,7 @@ def dataset_build(
 def _request(**values: object) -> DatasetRequest:
     from vaengine.training.dataset.request import DatasetRequest
 
-    if values["source"] not in ("machine", "human", "corrected"):
-        raise UsageError(f"--source is machine, human or corrected, not {values['source']!r}")
+    source_named(str(values["source"]))
     try:
         return DatasetRequest(**values)  # type: ignore[arg-type]
     except ValueError as error:

@@ -24,8 +24,9 @@ MAX_JITTER: Final = 0.5  # of a frame's length, by which a frame may be off an e
 class ExportedVideo:
     """A video, its place in the export counted from 1, and what belongs to its complete results.
 
-    `jobs` and `keys` are by pipeline. `names` has the name of a person for each of the labels that are
-    somebody's (`person_0001`, `face_0001`, `speaker_0001`). `stretches` are the seconds that count, in
+    `jobs` and `keys` are by pipeline; `sampled` has the machine's jobs where `jobs` has people's. `names`
+    has the name of a person for each of the labels that are somebody's (`person_0001`, `face_0001`,
+    `speaker_0001`). `stretches` are the seconds that count, in
     order; None: all of them.
     """
 
@@ -35,6 +36,7 @@ class ExportedVideo:
     jobs: Mapping[str, BatchJob]
     names: Mapping[str, str] = field(default_factory=dict)
     stretches: tuple[Run, ...] | None = None
+    sampled: Mapping[str, BatchJob] = field(default_factory=dict)
 
     @property
     def video_id(self) -> str:
@@ -79,7 +81,7 @@ class ExportedVideo:
 
     def sample_fps(self, pipeline: str) -> float | None:
         """Frames a second that a pipeline looked at; None where its configuration does not say."""
-        job = self.jobs.get(pipeline)
+        job = self.sampled.get(pipeline) or self.jobs.get(pipeline)
         return None if job is None else sample_fps(pipeline, info_of(job, pipeline), self.fps)
 
     def name_for(self, label: str | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.errors import NotFound, UsageError
-from schemas.pipelines import AVAILABLE
+from schemas.pipelines import AVAILABLE, AnsweredBy, pipelines_of
 from schemas.storage.backend import StorageBackend
 from vaengine.queries.match import Match
 from vaengine.results.lookup import jobs_of, one_beginning_with
@@ -36,10 +36,12 @@ def selected(
     *,
     batch: str | None = None,
     matches: Sequence[Match] | None = None,
+    source: AnsweredBy = "machine",
 ) -> Selection:
-    """The videos of these names, of a batch, or in which a query found something; all without any of these.
+    """The videos of these names, of a batch, or in which a query found something.
 
-    Raises `NotFound` for an unknown name, `UsageError` where several ways to select are combined.
+    Without any of these all that have a result of the source. Raises `NotFound` for an unknown name,
+    `UsageError` where several ways to select are combined.
     """
     if sum((bool(videos), batch is not None, matches is not None)) > 1:
         raise UsageError("name videos, or --batch, or --query: one of the three")
@@ -50,7 +52,8 @@ def selected(
     if videos:
         ids = dict.fromkeys(jobs_of(store, name)[0].video_id for name in videos)
         return Selection(tuple(ids), f"videos {', '.join(videos)}")
-    return Selection(tuple(sorted({key.video_id for name in AVAILABLE for key in store.current_keys(name)})))
+    names = [name for pipeline in AVAILABLE for name in pipelines_of(pipeline, source)]
+    return Selection(tuple(sorted({key.video_id for name in names for key in store.current_keys(name)})))
 
 
 def _of_batch(store: StorageBackend, batch: str) -> Selection:

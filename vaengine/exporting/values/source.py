@@ -19,10 +19,11 @@ from schemas.annotations.annotation import (
     Annotation,
 )
 from schemas.annotations.coco import frame_order
-from schemas.pipelines import AUDIO, FACE, PERSON, SCENE, is_human
+from schemas.pipelines import AUDIO, FACE, PERSON, SCENE
 from schemas.storage.backend import StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import complete_results
+from vaengine.exporting.values.answers import answered_by, is_sure
 from vaengine.exporting.values.exported_video import ExportedVideo
 from vaengine.exporting.values.frame_rows import FrameRows, by_frame, label_of, with_boxes_between
 from vaengine.exporting.values.losses import Losses
@@ -67,13 +68,12 @@ class Source:
         ids = self.selection.video_ids
         for first in range(0, len(ids), VIDEOS_AT_ONCE):
             page = ids[first : first + VIDEOS_AT_ONCE]
-            known, complete = self.store.videos(page), complete_results(self.store.jobs_of(page))
-            results = {key: one for key, one in complete.items() if self.has_human or not is_human(key[1])}
+            known, results = self.store.videos(page), complete_results(self.store.jobs_of(page))
             for number, video_id in enumerate(page, start=first + 1):
                 if video_id not in known:
                     continue
                 own = {name: found for (own_id, name), found in results.items() if own_id == video_id}
-                yield ExportedVideo(
+                video = ExportedVideo(
                     number,
                     known[video_id],
                     {name: WorkKey(video_id, name, result.config_hash) for name, (_, result) in own.items()},
@@ -81,13 +81,13 @@ class Source:
                     self._names(video_id),
                     self.selection.stretches.get(video_id),
                 )
+                yield video if self.has_human else answered_by(video, self.options.source)
 
     def rows(self, video: ExportedVideo, *kinds: str) -> Iterator[Annotation]:
         """The rows of some types that count, by frame, time and id; those without a frame come first."""
         found: Counter[str] = Counter(dict.fromkeys(kinds, 0))
         for row in self._all_rows(video, kinds):
-            is_sure = row.confidence is None or row.confidence >= self.options.min_confidence
-            if is_sure and video.counts(row):
+            if is_sure(row, self.options.min_confidence) and video.counts(row):
                 found[row.annotation_type] += 1
                 self.listener(1)
                 yield row
@@ -169,4 +169,4 @@ class Source:
 
     @cached_property
     def _people(self) -> EntityResolution | None:
-        return EntityResolution(self.store) if self.store.people().edits else None
+        return EntityResolution(self.store, self.options.source) if self.store.people().edits else None

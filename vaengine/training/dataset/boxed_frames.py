@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from schemas.annotations.annotation import FACE_DETECTION, Annotation, BBox
 from schemas.pipelines import is_human
 from vaengine.exporting.formats.yolo import shares_inside
+from vaengine.exporting.values.answers import is_sure
 from vaengine.exporting.values.exported_video import ExportedVideo
 from vaengine.exporting.values.frame_rows import FrameRows, box_of
 from vaengine.exporting.values.source import PIPELINE_OF, Source
-from vaengine.training.dataset.answers import is_sure
 from vaengine.training.dataset.candidate import Candidate, LabelledBox, LeftOutCounts
 from vaengine.training.dataset.drawn_frames import covered_frames, drawn_frames, within_stretches
 from vaengine.training.dataset.request import BOX_TYPES, DatasetRequest

@@ -11,10 +11,10 @@ import numpy as np
 from schemas.annotations.annotation import FACE_DETECTION, Annotation, BBox
 from schemas.pipelines import FACE
 from vaengine.exporting.formats.yolo import shares_inside
+from vaengine.exporting.values.answers import is_sure
 from vaengine.exporting.values.exported_video import ExportedVideo
 from vaengine.exporting.values.frame_rows import box_of
 from vaengine.exporting.values.source import Source
-from vaengine.training.dataset.answers import is_sure
 from vaengine.training.dataset.candidate import Candidate, LeftOutCounts
 from vaengine.training.dataset.duplicates import SAME_FACE, repeated_faces
 from vaengine.training.dataset.request import DatasetRequest

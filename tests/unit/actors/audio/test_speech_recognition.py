@@ -7,15 +7,19 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.audio import speech_recognition
 from actors.audio.audio_events import CLASSES_OF_LABEL, EventClassifier, columns, merged_events, starts_of
-from actors.audio.speech_recognition import SpeechRecognizer, model_digest
+from actors.audio.speech_recognition import SpeechRecognizer, batch_size, model_digest
 from schemas.errors import DamagedWeights, ModelError, WrongDigest
-from schemas.inference.transcript import AudioEvent
+from schemas.inference.transcript import AudioEvent, SpeechSegment
 from schemas.settings.settings import AudioSettings, Settings
 
 FILES = {"config.json": "{}", "model.bin": "weights", "tokenizer.json": "{}", "vocabulary.json": "[]"}
@@ -80,6 +84,74 @@ def test_a_model_that_is_not_the_one_settled_on_is_refused(tmp_path: Path) -> No
 def test_a_worker_wants_a_folder(model: Path | None) -> None:
     with pytest.raises(ModelError, match="no folder has been settled on"):
         SpeechRecognizer(listening_to(model))
+
+
+@pytest.mark.parametrize(
+    ("device", "compute_type", "megabytes", "expected"),
+    [
+        ("cpu", "int8", 40, 8),
+        ("cpu", "int8_float32", 150, 8),
+        ("cpu", "int8", 480, 1),
+        ("cpu", "float32", 40, 1),
+        ("cuda", "float16", 3000, 16),
+    ],
+)
+def test_on_a_processor_only_small_models_of_integers_decode_in_batches(
+    device: str, compute_type: str, megabytes: int, expected: int
+) -> None:
+    assert batch_size(device, compute_type, megabytes * 1_000_000) == expected
+
+
+class NumbersWhisper:
+    """Stands in for faster-whisper's model: a segment's text is its first sample; odd ones are English."""
+
+    supported_languages = ("en", "fr")
+    compute_type = "int8"
+    max_length = 448
+
+    def __init__(self) -> None:
+        self.model = self
+        self.decoded: list[list[int]] = []
+
+    def feature_extractor(self, samples: Any, padding: int) -> Any:
+        return np.full((80, 3000), samples[0], np.float32)
+
+    def encode(self, features: Any) -> Any:
+        from ctranslate2 import StorageView
+
+        return StorageView.from_array(np.ascontiguousarray(features[:, :1, :1]))
+
+    def detect_language(self, encoded: Any) -> list[list[tuple[str, float]]]:
+        return [[("<|en|>" if number % 2 else "<|fr|>", 1.0)] for number in self._numbers(encoded)]
+
+    def get_prompt(self, *_: Any, **__: Any) -> list[int]:
+        return [0]
+
+    def generate(self, encoded: Any, prompts: list[list[int]], **_: Any) -> list[Any]:
+        self.decoded.append(self._numbers(encoded))
+        assert len(prompts) == len(self.decoded[-1])
+        return [SimpleNamespace(sequences_ids=[[number]], scores=[0.0]) for number in self.decoded[-1]]
+
+    @staticmethod
+    def _numbers(encoded: Any) -> list[int]:
+        return [round(value) for value in np.asarray(encoded).ravel().tolist()]
+
+
+def test_segments_of_two_languages_are_decoded_once_each_and_come_back_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = NumbersWhisper()
+    monkeypatch.setattr(speech_recognition, "whisper", lambda *_: model)
+    recognizer = SpeechRecognizer(listening_to(folder_with(tmp_path / "model", FILES)))
+    decoding = SimpleNamespace(decode=lambda tokens: str(tokens[0]))
+    monkeypatch.setattr(recognizer, "_tokenizer", lambda language: decoding)
+    numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    speeches = [SpeechSegment(np.full(160, number, np.float32), float(number)) for number in numbers]
+    found = recognizer.transcribe(speeches)
+    assert [(one.text, one.language, one.start_s) for one in found] == [
+        (str(number), "en" if number % 2 else "fr", float(number)) for number in numbers
+    ]
+    assert model.decoded == [[1, 3, 5, 7], [2, 4, 6, 8], [9], [10]]
 
 
 @given(st.lists(events))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from fractions import Fraction
 
 import av
@@ -130,3 +132,12 @@ def test_scenes_cover_every_frame_once_and_begin_at_the_cuts(found, n_frames):
     scenes = scene_ranges(found, n_frames)
     assert [frame for first, stop in scenes for frame in range(first, stop)] == list(range(n_frames))
     assert {first for first, _ in scenes} == {0} | {cut for cut in found if 0 < cut < n_frames}
+
+
+def test_nobody_imports_the_library_of_scenes_who_looks_for_none() -> None:
+    program = (
+        "import sys; import actors.stages.chunk_reader, actors.finalize.person_rows;"
+        "print('scenedetect' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"

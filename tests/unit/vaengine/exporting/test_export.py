@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,18 @@ import pytest
 
 import vaengine
 from actors.probing.probe import probe
+from actors.stores import open_store
 from schemas.annotations.annotation import AUDIO_EVENT, PERSON_DETECTION, SPEECH
 from schemas.errors import UsageError
 from tests.support.media import clips
 from tests.support.stores.exported import Filmed, collection, stored, video, walked
 from vaengine.cli.app import outcome
+from vaengine.correcting.correction import correct_boxes
+from vaengine.correcting.edits import Stretch, TrackDeletion
+from vaengine.correcting.history import revision_of
 from vaengine.exporting.registry import MODULES, format_named
 from vaengine.exporting.values.options import ExportOptions
+from vaengine.results.lookup import newest_results
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +142,40 @@ def test_wrong_use_is_one_line_that_says_what_to_do(
 
 def test_other_names_of_a_format_are_understood() -> None:
     assert [format_named(name).name for name in ("VTT", "eaf", "praat")] == ["webvtt", "elan", "textgrid"]
+
+
+def test_what_people_corrected_is_exported_where_it_is_asked_for(tmp_path: Path, films: dict) -> None:
+    corrected, untouched = films["unicode"], films["uneven"]
+    url = stored(f"sqlite:///{tmp_path}/store.db", [corrected, untouched])
+    with closing(open_store(url)) as store:
+        facts = corrected.video
+        deletion = TrackDeletion("person", "person_0001", Stretch(0, facts.frame_count or 1))
+        now = newest_results(store.jobs_of([facts.video_id]), "corrected").values()
+        correct_boxes(store, facts, [deletion], revision_of(result for _, result in now))
+
+    found, boxes, manifests = {}, {}, {}
+    for source in ("machine", "corrected", "human"):
+        folder = tmp_path / source
+        found[source] = vaengine.export("csv", folder, db=url, options=ExportOptions(source=source))
+        table = pd.read_csv(folder / "person_detection.csv")
+        boxes[source] = set(zip(table.video_id, table.person_id, strict=True))
+        manifests[source] = json.loads((folder / "vaengine_export.json").read_text(encoding="utf-8"))
+
+    mine, its = corrected.video.video_id, untouched.video.video_id
+    assert (mine, "person_0001") in boxes["machine"]
+    assert boxes["corrected"] == boxes["machine"] - {(mine, "person_0001")}
+    assert boxes["human"] == {one for one in boxes["corrected"] if one[0] == mine}
+    assert [found[source].uncorrected for source in found] == [1, 0, 0]
+    results = {one["video_id"]: one["results"] for one in manifests["corrected"]["videos"]}
+    person = {video_id: own["person_tracking"] for video_id, own in results.items()}
+    assert (person[mine]["source"], person[its]["source"]) == ("human", "machine")
+    sampled = {one["video_id"]: one["results"] for one in manifests["machine"]["videos"]}
+    assert person[mine]["sample_fps"] == sampled[mine]["person_tracking"]["sample_fps"]
+    assert {one["video_id"] for one in manifests["human"]["videos"]} == {mine}
+
+
+def test_an_unknown_source_is_told_with_the_known_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert outcome(["export", "csv", "--source", "nobody", "--out", str(tmp_path)]) == 2
+    assert "--source is machine, human, corrected, not 'nobody'" in capsys.readouterr().err
