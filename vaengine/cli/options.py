@@ -18,6 +18,14 @@ Db = Annotated[
         help="Store: sqlite:///FILE, files:DIR or postgresql://...  [default: in --out]",
     ),
 ]
+Source = Annotated[
+    str,
+    typer.Option(
+        "--source",
+        metavar="WHO",
+        help="Whose rows: machine, human, or corrected: people's where they annotated a video.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per line on standard output.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks of errors.")]
 Config = Annotated[

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.pipelines import AVAILABLE, of_human
 from schemas.storage.backend import StorageBackend
 from vaengine.exporting.format import Format
 from vaengine.exporting.manifest import manifest_of
@@ -17,6 +16,7 @@ from vaengine.exporting.values.options import DEFAULTS, ExportOptions
 from vaengine.exporting.values.selection import Selection
 from vaengine.exporting.values.source import Source
 from vaengine.results.annotation_kinds import TYPES
+from vaengine.results.lookup import corrected_videos
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,6 @@ def write_export(
         source.count_unread(set(TYPES) - set(chosen.kinds), f"{chosen.name} has no place for it")
         write_manifest(folder, manifest_of(chosen, source, rows, files))
     videos = sum(1 for _ in source.videos())
-    uncorrected = len(_corrected(store, selection)) if options.source == "machine" else 0
+    is_machine = options.source == "machine"
+    uncorrected = len(corrected_videos(store, selection.video_ids)) if is_machine else 0
     return Export(chosen.name, target, videos, rows, files, source.losses.all(), chosen.left_out, uncorrected)
-
-
-def _corrected(store: StorageBackend, selection: Selection) -> set[str]:
-    """The videos of which there are results of people."""
-    names = [of_human(pipeline) for pipeline in AVAILABLE]
-    return {key.video_id for name in names for key in store.current_keys(name, selection.video_ids)}

@@ -13,7 +13,7 @@ from schemas.annotations.annotation import Annotation
 from schemas.errors import NotFound, Unreadable, UsageError
 from schemas.media.video import Video
 from schemas.paths import absolute_location, is_url, name_of
-from schemas.pipelines import FACE, PERSON, AnsweredBy, is_human, order_of, short_name_of
+from schemas.pipelines import AVAILABLE, FACE, PERSON, AnsweredBy, is_human, of_human, order_of, short_name_of
 from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.current_result import answering_results
@@ -88,15 +88,21 @@ def _made_by_hand(job: BatchJob) -> str:
     return f"{how} by {annotator}" if annotator else how
 
 
-def results_of(store: ResultStore, named: str) -> VideoResults:
-    """All results of the video that a name means, see `jobs_of`.
+def corrected_videos(store: ResultStore, video_ids: Sequence[str]) -> set[str]:
+    """Those of some videos of which there are results of people."""
+    names = [of_human(pipeline) for pipeline in AVAILABLE]
+    return {key.video_id for name in names for key in store.current_keys(name, video_ids)}
+
+
+def results_of(store: ResultStore, named: str, answered_by: AnsweredBy = "machine") -> VideoResults:
+    """The results of the video that a name means, see `jobs_of`, of those who answer.
 
     A pipeline that is not complete has the rows that it has so far. Raises `NotFound`. Raises `UsageError`
     where the name is ambiguous, the video was never readable, or nothing of it is stored yet.
     """
     jobs = jobs_of(store, named)
     video = _video_of(store, jobs, named)
-    newest = newest_results(jobs)
+    newest = newest_results(jobs, answered_by)
     rows = [
         row
         for name, (_, result) in newest.items()

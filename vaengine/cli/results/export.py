@@ -11,7 +11,7 @@ import typer
 
 from schemas.errors import UsageError
 from schemas.pipelines import source_named
-from vaengine.cli.options import Db, Json, Out, Verbose
+from vaengine.cli.options import Db, Json, Out, Source, Verbose
 from vaengine.console.output import Table, emit, print_lines, print_table, say
 
 if TYPE_CHECKING:
@@ -51,12 +51,6 @@ Pictures = Annotated[
     ),
 ]
 Bom = Annotated[bool, typer.Option("--bom", help="Begin CSV files so that Excel reads them as UTF-8.")]
-Source = Annotated[
-    str,
-    typer.Option(
-        metavar="WHO", help="Whose rows: machine, human, or corrected: people's where they annotated a video."
-    ),
-]
 ListFormats = Annotated[bool, typer.Option("--list", help="List the formats, and end.")]
 
 

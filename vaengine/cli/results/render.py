@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from schemas.pipelines import source_named
 from vaengine import __version__
-from vaengine.cli.options import Db, Out, Verbose
+from vaengine.cli.options import Db, Out, Source, Verbose
 from vaengine.console.output import print_lines, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from schemas.pipelines import AnsweredBy
     from schemas.storage.backend import StorageBackend
     from vaengine.rendering.render import RenderProgress
     from vaengine.rendering.source_marks import SourceMark
@@ -89,6 +91,7 @@ def render(
     subtitles: Subtitles = True,
     min_confidence: MinConfidence = 0.0,
     untracked: Untracked = False,
+    source: Source = "machine",
     verbose: Verbose = False,
 ) -> None:
     """Draw boxes, poses, faces and subtitles into a video."""
@@ -104,7 +107,8 @@ def render(
         start, end, crf, with_sound=not no_audio, with_labels=labels, with_subtitles=subtitles, shown=boxes
     )
     with closing(opened(out, db)) as store:
-        results = results_of(store, video)
+        results = results_of(store, video, source_named(source))
+        _tell_corrections(store, results.video.video_id, source)
         rows = with_names(store, results.video.video_id, results.annotations, ascii_only=True)
         results = replace(results, annotations=rows)
     default = Path(results.video.video_id) / f"annotated{_segment_suffix(start, end)}.mp4"
@@ -126,6 +130,7 @@ def plot(
     output: PlotFile = None,
     force: Force = False,
     plot_format: PlotFormat = None,
+    source: Source = "machine",
     verbose: Verbose = False,
 ) -> None:
     """Plot a timeline of a video, or an overview of a batch."""
@@ -135,7 +140,7 @@ def plot(
 
     file_format = format_for(output or Path(f"plot.{FORMATS[0]}"), plot_format)
     with closing(opened(out, db)) as store:
-        chosen = _plot_of(store, name)
+        chosen = _plot_of(store, name, source_named(source))
     default = chosen.place.with_name(f"{chosen.place.name}.{file_format}")
     target = output or _in_results(out, db, default)
     if check_target(target, force=force, mark=chosen.mark):
@@ -155,7 +160,7 @@ class _Plot:
     draw: Callable[[], Figure]
 
 
-def _plot_of(store: StorageBackend, name: str | None) -> _Plot:
+def _plot_of(store: StorageBackend, name: str | None, source: AnsweredBy) -> _Plot:
     """The plot of a batch, of a video, or of the whole store without a name; raises `NotFound`."""
     from schemas.errors import NotFound
     from vaengine.results.lookup import one_beginning_with
@@ -166,7 +171,7 @@ def _plot_of(store: StorageBackend, name: str | None) -> _Plot:
     if name in batch_ids:
         return _batch_plot(store, name)
     try:
-        return _video_plot(store, name)
+        return _video_plot(store, name, source)
     except NotFound:
         batch_id = one_beginning_with(name, batch_ids, "batch")
         if batch_id is None:
@@ -174,18 +179,27 @@ def _plot_of(store: StorageBackend, name: str | None) -> _Plot:
         return _batch_plot(store, batch_id)
 
 
-def _video_plot(store: StorageBackend, name: str) -> _Plot:
+def _video_plot(store: StorageBackend, name: str, source: AnsweredBy) -> _Plot:
     from vaengine.people.naming import with_names
     from vaengine.plotting.video_plot import plot_results
     from vaengine.rendering.source_marks import mark_of
     from vaengine.results.lookup import results_of
 
-    results = results_of(store, name)
+    results = results_of(store, name, source)
+    _tell_corrections(store, results.video.video_id, source)
     rows = with_names(store, results.video.video_id, results.annotations)
     results = replace(results, annotations=rows)
     return _Plot(
         Path(results.video.video_id) / "timeline", mark_of("plot", results), partial(plot_results, results)
     )
+
+
+def _tell_corrections(store: StorageBackend, video_id: str, source: str) -> None:
+    """Say that people have corrected what is drawn here as the machine found it."""
+    from vaengine.results.lookup import corrected_videos
+
+    if source == "machine" and corrected_videos(store, [video_id]):
+        say("people corrected this video: `--source corrected` draws that")
 
 
 def _batch_plot(store: StorageBackend, batch_id: str | None) -> _Plot:

@@ -11,7 +11,7 @@ import typer
 
 from schemas.errors import UsageError
 from schemas.pipelines import source_named
-from vaengine.cli.options import Db, Json, Out, Verbose
+from vaengine.cli.options import Db, Json, Out, Source, Verbose
 from vaengine.cli.results.export import Batch, QueryName, Videos
 from vaengine.console.output import emit, print_lines, print_table, say
 
@@ -55,12 +55,6 @@ MaxPictures = Annotated[
 ]
 MinConfidence = Annotated[
     float, typer.Option(min=0.0, max=1.0, metavar="C", help="The machine's boxes count from here on.")
-]
-Source = Annotated[
-    str,
-    typer.Option(
-        metavar="WHO", help="Whose rows: machine, human, or corrected: people's where they annotated a video."
-    ),
 ]
 Split = Annotated[
     str, typer.Option(metavar="SHARES", help="Per cent of pictures for train, val and test, as 80/20/0.")

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from actors.stores import open_store
 from schemas.annotations.annotation import PERSON_DETECTION, PERSON_TRACK, Annotation, BBox
 from schemas.errors import NotFound, ResultsChanged, UsageError
-from schemas.pipelines import FACE, PERSON, of_human
+from schemas.pipelines import FACE, PERSON, AnsweredBy, of_human
 from schemas.storage.backend import StorageBackend
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob
@@ -21,7 +22,7 @@ from vaengine.comparing.comparison import compare
 from vaengine.correcting.correction import correct_boxes, undo_correction
 from vaengine.correcting.edits import BoxEdit, BoxRedrawing, LooseBoxEdit, Stretch, TrackDeletion
 from vaengine.correcting.history import corrections_among, revision_of
-from vaengine.results.lookup import newest_results
+from vaengine.results.lookup import corrected_videos, newest_results, results_of
 from vaengine.timeline.presence import Presence
 
 CLIP = Clip()  # 25 frames a second
@@ -193,3 +194,15 @@ def job_of(store: StorageBackend, job: BatchJob) -> BatchJob:
 
 def hash_of(job: BatchJob) -> str:
     return next(iter(job.pipeline_results.values())).config_hash
+
+
+def test_results_are_those_of_whoever_is_asked_for(store: StorageBackend) -> None:
+    assert corrected_videos(store, [CLIP.video_id]) == set()
+    _correct(store, TrackDeletion("person", "person_0001", Stretch(0, 10)))
+    assert corrected_videos(store, [CLIP.video_id]) == {CLIP.video_id}
+    shown = {
+        source: {row.person_id for row in results_of(store, CLIP.video_id, source).annotations}
+        for source in get_args(AnsweredBy)
+    }
+    assert shown["machine"] == {"person_0001", "person_0002", None}
+    assert shown["corrected"] == shown["human"] == {"person_0002", None}
