@@ -43,7 +43,8 @@ def over_rival(comparison: str, rival: str) -> float:
 
 def over_ceiling() -> float:
     """The seconds of decoder and models alone over the engine's for all four pipelines, after its start."""
-    from bench.cases.full import ENGINE, WORKING, measure
+    from bench.cases.full import WORKING, measure
+    from bench.cases.rivals import ENGINE
     from bench.harness.ceilings import TOGETHER
 
     ratio: float = measure(1, quick=True)["engine"][ENGINE]["efficiency"][TOGETHER][WORKING]["median"]
