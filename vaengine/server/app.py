@@ -46,6 +46,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
         yield
         context.stopping.set()
         await asyncio.gather(*tasks)
+        await asyncio.to_thread(context.exports.close)
         context.stores.close()
 
     app = FastAPI(

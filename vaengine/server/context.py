@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
@@ -15,18 +15,19 @@ from vaengine.server.collection.distributions import DistributionLog
 from vaengine.server.collection.found_counts import FoundCountLog
 from vaengine.server.collection.index import CollectionIndex, Snapshot
 from vaengine.server.events.hub import EventHub
+from vaengine.server.exports import Exports
 from vaengine.server.resources import ResourceLog
 from vaengine.server.settings import ServerSettings
 from vaengine.server.stores import Stores
 from vaengine.server.uploads import Uploads
 
-UPLOADS: Final = "uploads"  # folder below that of the results
+UPLOADS, EXPORTS = "uploads", "exports"  # folders below that of the results
 
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """What an app has: its settings, its store, the collection, events, uploads, samples of the load,
-    and what is counted of results and in videos.
+    """What an app has: its settings, its store, the collection, events, uploads, exports, samples of the
+    load, and what is counted of results and in videos.
 
     `stopping` says that the app ends; streams watch it.
     """
@@ -36,6 +37,7 @@ class ServerContext:
     collection: CollectionIndex
     events: EventHub
     uploads: Uploads
+    exports: Exports
     resources: ResourceLog
     distributions: DistributionLog
     found: FoundCountLog
@@ -48,9 +50,10 @@ class ServerContext:
         collection = CollectionIndex(stores.reader)
         events = EventHub(stores.reader, collection, stopping)
         uploads = Uploads(Path(settings.out) / UPLOADS, settings.max_upload_bytes)
+        exports = Exports(Path(settings.out) / EXPORTS, stores.reader)
         resources = ResourceLog(Path(settings.out), settings.store_url, read_only=settings.read_only)
         counted = DistributionLog(), FoundCountLog()
-        return cls(settings, stores, collection, events, uploads, resources, *counted, stopping)
+        return cls(settings, stores, collection, events, uploads, exports, resources, *counted, stopping)
 
 
 def attach(app: FastAPI, context: ServerContext) -> None:

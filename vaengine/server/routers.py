@@ -12,6 +12,7 @@ from vaengine.server.media import routes as media
 from vaengine.server.routes import (
     batches,
     events,
+    exports,
     health,
     metrics,
     models,
@@ -33,6 +34,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     batches.router,
     uploads.router,
     queries.router,
+    exports.router,
     people.router,
     models.router,
     events.router,

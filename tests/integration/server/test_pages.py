@@ -414,7 +414,7 @@ def test_axe_finds_nothing_serious_on_any_page(
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    paths = ["/", "/videos", "/search", "/people", "/quality", "/errors", "/resources", "/help"]
+    paths = ["/", "/videos", "/search", "/people", "/exports", "/quality", "/errors", "/resources", "/help"]
     for path in [*paths, f"/videos/{watched['constant'].video_id}"]:
         with strict_page(chromium, server, color_scheme=scheme) as opened:
             opened.expected.append("422")

@@ -179,6 +179,42 @@ class Client:
         """Name, merge, split or undo, as `/api/people/edits` takes them."""
         return self._send("/api/people/edits", {"action": action, **values})
 
+    # Exports.
+
+    def export_formats(self) -> list[dict[str, Any]]:
+        """The formats that an export can have, with the programs that open them."""
+        found: list[dict[str, Any]] = self._checked("GET", "/api/exports/formats")
+        return found
+
+    def exports(self) -> list[dict[str, Any]]:
+        """Every export: those at work, failed ones, and those that are ready, the newest first."""
+        found: list[dict[str, Any]] = self._checked("GET", "/api/exports")
+        return found
+
+    def export(self, format: str, **options: Any) -> dict[str, Any]:
+        """Have an export written, with the options of `POST /api/exports`; returns it as it waits."""
+        return self._send("/api/exports", {"format": format, **options}, timeout_s=QUERY_TIMEOUT_S)
+
+    def export_state(self, export_id: str) -> dict[str, Any]:
+        """How far an export is: its `stage` is waiting, writing, ready or failed."""
+        return self._get(f"/api/exports/{quote(export_id, safe='')}")
+
+    def save_export(self, export_id: str, path: str | os.PathLike[str]) -> None:
+        """Save the files of an export that is ready as a zip archive; an existing file is kept.
+
+        Raises `FileExistsError`.
+        """
+        address = f"/api/exports/{quote(export_id, safe='')}/archive"
+        try:
+            with self._http.stream("GET", address) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _refusal(answer)
+                with Path(path).open("xb") as file:
+                    file.writelines(answer.iter_bytes())
+        except httpx.TransportError as error:
+            raise ServerUnreachable(self.url, str(error) or type(error).__name__) from error
+
     # Corrections of boxes.
 
     def correct(

@@ -15,7 +15,7 @@ router = APIRouter(include_in_schema=False)
 
 PAGES: Final = (
     *("/", "/videos", "/videos/{video_id}", "/search", "/people"),
-    *("/quality", "/resources", "/errors", "/help"),
+    *("/exports", "/quality", "/resources", "/errors", "/help"),
 )
 
 

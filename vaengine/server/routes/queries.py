@@ -69,7 +69,7 @@ def query(store: Reader, document: Query) -> Moments:
     """The moments that a query finds, at most 1000 a page; its document is `vaengine query`'s."""
     from vaengine.api.questions.query import answers_of
 
-    _refuse_files(document)
+    refuse_files(document)
     limited = document.model_copy(update={"limit": min(document.limit, MAX_ANSWERS)})
     found = answers_of(store, limited, TIMEOUT_S)
     return Moments(
@@ -81,11 +81,11 @@ def query(store: Reader, document: Query) -> Moments:
 
 
 @router.post("/query/explain", responses=ERRORS)
-def exto_mapping(store: Reader, document: Query) -> list[str]:
+def explain(store: Reader, document: Query) -> list[str]:
     """Why a query finds what it finds, or nothing, in lines."""
     from vaengine.api.questions.query import explanation_of
 
-    _refuse_files(document)
+    refuse_files(document)
     return [shown_text(line) for line in explanation_of(store, document, TIMEOUT_S).lines()]
 
 
@@ -141,7 +141,7 @@ def similar(store: Reader, wanted: SimilarTo) -> list[Match]:
     from vaengine.api.questions.similarity import similar as find_similar
 
     for name in (wanted.named, *wanted.videos):
-        _refuse_path(name)
+        refuse_path(name)
     request = SimilarityRequest(
         named=wanted.named,
         kind=wanted.kind,
@@ -157,12 +157,12 @@ def _shown(match: Match) -> Match:
     return replace(match, path=shown_text(match.path), why=shown_text(match.why))
 
 
-def _refuse_files(document: Query) -> None:
+def refuse_files(document: Query) -> None:
     """A picture is sent, never a path of this machine."""
     for wanted in _likenesses(to_mapping(document)):
         if wanted.get("image") is not None:
             raise UsageError("similar.image would be a file of the server: name something stored instead")
-        _refuse_path(wanted.get("annotation") or "")
+        refuse_path(wanted.get("annotation") or "")
 
 
 def _likenesses(value: Any) -> Iterator[dict[str, Any]]:
@@ -175,6 +175,7 @@ def _likenesses(value: Any) -> Iterator[dict[str, Any]]:
         yield from (found for each in value for found in _likenesses(each))
 
 
-def _refuse_path(named: str) -> None:
+def refuse_path(named: str) -> None:
+    """Raise `UsageError` for what looks like a path of the server's machine."""
     if "/" in named or "\\" in named or named.startswith("."):
         raise UsageError(f"{shown_text(named)!r} looks like a path: name something stored, VIDEO:face_0001")

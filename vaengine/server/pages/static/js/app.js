@@ -9,6 +9,7 @@ const PAGES = [
   { path: "/videos", name: "Videos", module: "videos" },
   { path: "/search", name: "Search", module: "search" },
   { path: "/people", name: "People", module: "people" },
+  { path: "/exports", name: "Exports", module: "exports" },
   { path: "/quality", name: "Quality", module: "quality" },
   { path: "/errors", name: "Errors", module: "errors" },
   { path: "/resources", name: "Resources", module: "resources" },
