@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from actors.stores.engines.address import StoreUrl, without_password
 from schemas.errors import InvalidSetting
+from vaengine.server.rate_limits import RateLimits
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8321
@@ -24,8 +25,8 @@ class ServerSettings:
     answers requests whose `Host` names one of `allowed_hosts`, this machine or, on an address of the network,
     any number of it. `allowed_origins` are further origins of pages that may ask, `https://lab.example.org`.
     Every write and every query needs the token; with `token_for_reads` every read needs it too, and off the
-    loopback it always does. A `read_only` server refuses every write. Raises `InvalidSetting`,
-    `StoreUnreachable`.
+    loopback it always does. A `read_only` server refuses every write. `limits` say how often one
+    address may ask. Raises `InvalidSetting`, `StoreUnreachable`.
     """
 
     store_url: str
@@ -38,6 +39,7 @@ class ServerSettings:
     token_for_reads: bool = False
     read_only: bool = False
     max_upload_bytes: int = MAX_UPLOAD_BYTES
+    limits: RateLimits = field(default_factory=RateLimits)
 
     def __post_init__(self) -> None:
         StoreUrl.parse(self.store_url)
