@@ -19,7 +19,8 @@ READING: Final = ("GET", "HEAD", "OPTIONS")
 QUESTIONS: Final = (  # sent by POST, for they are long, and change nothing
     *("/api/query", "/api/query/explain", "/api/similar", "/api/similar/picture"),
 )
-EXPENSIVE: Final = re.compile(r"/api/uploads/.+|/api/similar/picture|/api/videos/[^/]+/preview")
+PREVIEW: Final = re.compile(r"/api/videos/[^/]+/preview")  # is made in the cache of the server's user
+EXPENSIVE: Final = re.compile(rf"/api/uploads/.+|/api/similar/picture|{PREVIEW.pattern}")
 TOKEN_CURE: Final = (
     "open the link that `vaengine serve` printed, or send the header `Authorization: Bearer TOKEN`"
 )
@@ -83,7 +84,7 @@ def is_token(given: str, settings: ServerSettings) -> bool:
 
 def changes_store(method: str, path: str) -> bool:
     """Whether a request changes something in the store or among the uploads."""
-    return method not in READING and path not in QUESTIONS
+    return method not in READING and path not in QUESTIONS and PREVIEW.fullmatch(path) is None
 
 
 def is_expensive(method: str, path: str) -> bool:

@@ -25,7 +25,7 @@ class ServerSettings:
     answers requests whose `Host` names one of `allowed_hosts`, this machine or, on an address of the network,
     any number of it. `allowed_origins` are further origins of pages that may ask, `https://lab.example.org`.
     Every write and every query needs the token; with `token_for_reads` every read needs it too, and off the
-    loopback it always does. A `read_only` server refuses every write. `limits` say how often one
+    loopback it always does. A `read_only` server refuses every write to the store. `limits` say how often one
     address may ask. Raises `InvalidSetting`, `StoreUnreachable`.
     """
 
