@@ -57,7 +57,7 @@ def make_app(settings: ServerSettings) -> FastAPI:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
-        responses=declared(401, 413, 422, 429),
+        responses=declared(401, 408, 413, 422, 429),
         max_body_size=MAX_BODY_BYTES,
         telemetry=NO_TELEMETRY,
     )

@@ -15,6 +15,7 @@ from vaengine.server.access import READING, Visit, is_token
 from vaengine.server.admission import Admission
 from vaengine.server.error_answers import refused
 from vaengine.server.settings import ServerSettings
+from vaengine.server.slow_bodies import received_in_time
 
 COOKIE: Final = "vaengine_token"
 POLICY: Final = "; ".join(
@@ -66,6 +67,8 @@ class Guard:
                         headers.setdefault("cache-control", caching)
             await send(message)
 
+        if scope["method"] not in READING:
+            receive = received_in_time(receive, self._settings)
         answer = self._answer(scope)
         await (answer or self._app)(scope, receive, send_with_headers)
 
