@@ -110,6 +110,12 @@ class TooLarge(UsageError):
     kind = "too_large"
 
 
+class PictureTooLarge(TooLarge):
+    """A picture with more pixels than the server decodes. Values: megapixels."""
+
+    template = "the picture has more than {0} megapixels: send a smaller one"
+
+
 class ServerRefused(UsageError):
     """A server of vaengine refused a request. Values: the request, what it says, HTTP status, kind."""
 

@@ -25,6 +25,7 @@ from schemas.work.job import BatchJob, JobStatus
 from vaengine.console.output import Table
 from vaengine.console.units import bytes_in, counted, duration_of, size
 from vaengine.maintenance import erasure_files
+from vaengine.maintenance.audit_mentions import audit_mentions
 from vaengine.maintenance.erasure_queries import Forgotten, query_erasure
 from vaengine.maintenance.result_folders import RemovalPlan, ResultFolders
 from vaengine.people.resolution import EntityResolution, ResolvedPerson
@@ -267,9 +268,10 @@ def forget(
     )
     forgotten = Forgotten.of(erasure.names, erasure.persons, erasure.video_id, paths)
     queries = query_erasure(store.saved_queries(), forgotten)
+    audits = Removed(left=tuple(audit_mentions(result_folders.outs, {*erasure.names, *forgotten.videos})))
     if dry_run:
         own_folder = _own_folder(result_folders, erasure, paths)
-        return _report(store, erasure, [expected, own_folder, plan.removed, queries.removed])
+        return _report(store, erasure, [expected, own_folder, plan.removed, queries.removed, audits])
     own_folder = _own_folder(result_folders, erasure, paths)
     plan.carry_out()
     if erasure.video_id:
@@ -277,7 +279,7 @@ def forget(
     queries.carry_out(store)  # before the rows: afterwards nobody knows the name
     removed_rows = _from_store(store, erasure, dry_run=False)
     result_folders.project_again(store, videos)
-    parts = [removed_rows, own_folder, plan.removed, queries.removed, _drop_matrices(store)]
+    parts = [removed_rows, own_folder, plan.removed, queries.removed, _drop_matrices(store), audits]
     return _report(store, erasure, parts)
 
 

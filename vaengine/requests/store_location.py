@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_OUT: Final = "vaengine_out"
 DATABASE: Final = "batch_processing.db"
+AUDIT_FILE: Final = "server_audit.jsonl"  # beside the database; once it is full also with `.1`
 
 
 def store_url(db: str | None, out: Path) -> str:

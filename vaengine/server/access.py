@@ -7,6 +7,7 @@ other pages in the user's browser (cross-site requests).
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -18,12 +19,20 @@ READING: Final = ("GET", "HEAD", "OPTIONS")
 QUESTIONS: Final = (  # sent by POST, for they are long, and change nothing
     *("/api/query", "/api/query/explain", "/api/similar", "/api/similar/picture"),
 )
+PREVIEW: Final = re.compile(r"/api/videos/[^/]+/preview")  # is made in the cache of the server's user
+EXPENSIVE: Final = re.compile(rf"/api/uploads/.+|/api/similar/picture|{PREVIEW.pattern}")
+TOKEN_CURE: Final = (
+    "open the link that `vaengine serve` printed, or send the header `Authorization: Bearer TOKEN`"
+)
 OPEN_PATHS: Final = ("/api/health", "/favicon.ico")  # for monitors, which have no token
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a request says of itself; `host` and `origin` as in the headers, empty where they are missing."""
+    """What a request says of itself; `host` and `origin` as in the headers, empty where they are missing.
+
+    `address` is that of the client. `is_link` says that the token is in the address of a page.
+    """
 
     method: str
     path: str
@@ -31,16 +40,22 @@ class Visit:
     origin: str = ""
     fetch_site: str = ""
     token: str = ""
+    address: str = ""
+    is_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is refused: an HTTP status, the kind of the error, what is wrong, what to do."""
+    """Why a request is refused: an HTTP status, the kind of the error, what is wrong, what to do.
+
+    `retry_after_s` is when it may be sent again, None where time changes nothing.
+    """
 
     status: HTTPStatus
     kind: str
     what: str
     cure: str
+    retry_after_s: int | None = None
 
 
 def refusal_of(visit: Visit, settings: ServerSettings) -> Refusal | None:
@@ -67,6 +82,16 @@ def is_token(given: str, settings: ServerSettings) -> bool:
     return hmac.compare_digest(given.encode(errors="surrogateescape"), settings.token.encode())
 
 
+def changes_store(method: str, path: str) -> bool:
+    """Whether a request changes something in the store or among the uploads."""
+    return method not in READING and path not in QUESTIONS and PREVIEW.fullmatch(path) is None
+
+
+def is_expensive(method: str, path: str) -> bool:
+    """Whether a request costs much more than others: an upload, a picture to compare, a preview."""
+    return method not in READING and EXPENSIVE.fullmatch(path) is not None
+
+
 def hostname(host: str) -> str:
     """The name in a `Host` header, without its port; empty where it is no host."""
     try:
@@ -91,7 +116,7 @@ def _netloc(origin: str) -> str | None:
 
 def _refusal_by_token(visit: Visit, settings: ServerSettings) -> Refusal | None:
     is_read = visit.method in READING
-    if settings.read_only and not (is_read or visit.path in QUESTIONS):
+    if settings.read_only and changes_store(visit.method, visit.path):
         return Refusal(
             HTTPStatus.FORBIDDEN,
             "read_only",
@@ -106,5 +131,5 @@ def _refusal_by_token(visit: Visit, settings: ServerSettings) -> Refusal | None:
         HTTPStatus.UNAUTHORIZED,
         "wrong_token" if visit.token else "token_missing",
         "the token is wrong" if visit.token else "a token is missing",
-        "open the link that `vaengine serve` printed, or send the header `Authorization: Bearer TOKEN`",
+        TOKEN_CURE,
     )

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 
+from vaengine.server.audit import Audit
 from vaengine.server.context import ServerContext, attach
 from vaengine.server.error_answers import answer_errors, declared
 from vaengine.server.guard import Guard
@@ -57,13 +58,14 @@ def make_app(settings: ServerSettings) -> FastAPI:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
-        responses=declared(401, 413, 422),
+        responses=declared(401, 408, 413, 422, 429),
         max_body_size=MAX_BODY_BYTES,
         telemetry=NO_TELEMETRY,
     )
     attach(app, context)
     answer_errors(app)
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Audit, settings=settings)
+    app.add_middleware(Guard, settings=settings)  # the last one is asked first
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))

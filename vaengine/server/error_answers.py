@@ -87,6 +87,8 @@ def refused(refusal: Refusal, where: str) -> JSONResponse:
     answer = _answer(refusal.status, facts)
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         answer.headers["www-authenticate"] = "Bearer"
+    if refusal.retry_after_s is not None:
+        answer.headers["retry-after"] = str(refusal.retry_after_s)
     return answer
 
 

@@ -1,4 +1,4 @@
-"""The middleware in front of everything: refuses what `access` refuses, and says how answers may be used."""
+"""The middleware in front of everything: refuses what is not admitted, and says how answers may be used."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vaengine.server.access import READING, Visit, is_token, refusal_of
+from vaengine.server.access import READING, Visit, is_token
+from vaengine.server.admission import Admission
 from vaengine.server.error_answers import refused
 from vaengine.server.settings import ServerSettings
+from vaengine.server.slow_bodies import received_in_time
 
 COOKIE: Final = "vaengine_token"
 POLICY: Final = "; ".join(
@@ -48,6 +50,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
         self._app, self._settings = app, settings
+        self._admission = Admission(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -64,6 +67,8 @@ class Guard:
                         headers.setdefault("cache-control", caching)
             await send(message)
 
+        if scope["method"] not in READING:
+            receive = received_in_time(receive, self._settings)
         answer = self._answer(scope)
         await (answer or self._app)(scope, receive, send_with_headers)
 
@@ -78,12 +83,20 @@ class Guard:
             headers.get("origin", ""),
             headers.get("sec-fetch-site", ""),
             linked or _bearer(headers) or _token_of_cookie(headers),
+            client_address(scope),
+            is_link=bool(linked),
         )
-        if refusal := refusal_of(visit, self._settings):
+        if refusal := self._admission.refusal_of(visit):
             return refused(refusal, f"{visit.method} {visit.path}")
         if linked and is_token(linked, self._settings):
             return _signed_in(scope, linked)
         return None
+
+
+def client_address(scope: Scope) -> str:
+    """The address that a request comes from; empty where it is unknown."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _bearer(headers: Headers) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from actors.stores.engines.address import StoreUrl, without_password
 from schemas.errors import InvalidSetting
+from vaengine.server.rate_limits import RateLimits
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8321
@@ -24,8 +25,9 @@ class ServerSettings:
     answers requests whose `Host` names one of `allowed_hosts`, this machine or, on an address of the network,
     any number of it. `allowed_origins` are further origins of pages that may ask, `https://lab.example.org`.
     Every write and every query needs the token; with `token_for_reads` every read needs it too, and off the
-    loopback it always does. A `read_only` server refuses every write. Raises `InvalidSetting`,
-    `StoreUnreachable`.
+    loopback it always does. A `read_only` server refuses every write to the store. `limits` say how often one
+    address may ask. A body that pauses for more than `max_body_pause_s`, or is slower as a whole than
+    `min_body_bytes_per_second`, is given up. Raises `InvalidSetting`, `StoreUnreachable`.
     """
 
     store_url: str
@@ -38,6 +40,9 @@ class ServerSettings:
     token_for_reads: bool = False
     read_only: bool = False
     max_upload_bytes: int = MAX_UPLOAD_BYTES
+    limits: RateLimits = field(default_factory=RateLimits)
+    max_body_pause_s: float = 60.0
+    min_body_bytes_per_second: int = 500
 
     def __post_init__(self) -> None:
         StoreUrl.parse(self.store_url)
@@ -47,6 +52,9 @@ class ServerSettings:
             raise InvalidSetting("port", self.port, "a port is a number from 0 to 65535")
         if self.max_upload_bytes < 0:
             raise InvalidSetting("max_upload_bytes", self.max_upload_bytes, "a size is 0 or more bytes")
+        for name in ("max_body_pause_s", "min_body_bytes_per_second"):
+            if getattr(self, name) <= 0:
+                raise InvalidSetting(name, getattr(self, name), "a limit is more than 0")
 
     def __repr__(self) -> str:
         return f"ServerSettings({without_password(self.store_url)!r}, {self.host!r}, {self.port})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,8 @@ DEFAULT_URL: Final = "http://127.0.0.1:8321"
 TIMEOUT_S: Final = 60.0
 QUERY_TIMEOUT_S: Final = 600.0
 MAX_RECONNECTS: Final = 60  # one after the other without an event between them
+MAX_WAITS: Final = 60  # of one request, for a server that says when it may be sent again
+MAX_WAIT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,9 @@ class Client:
     """Asks a server of vaengine and submits batches to it; every answer is plain data, as in its API.
 
     `url` is the address that `vaengine serve` printed. `token` is by default `VAENGINE_TOKEN`, else the token
-    of this user's own servers. Every call raises `ServerRefused` with what the server says, and
-    `ServerUnreachable`. A `with` block or `close` ends the connections; for any thread.
+    of this user's own servers. A server that is asked too often is asked again when it says so. Every call
+    raises `ServerRefused` with what the server says, and `ServerUnreachable`. A `with` block or `close` ends
+    the connections; for any thread.
     """
 
     def __init__(
@@ -96,9 +99,12 @@ class Client:
     def upload(self, path: str | os.PathLike[str]) -> str:
         """Send a video; returns the id that `submit` takes among its `uploads`."""
         source = Path(path)
-        with source.open("rb") as file:
-            answer = self._checked("PUT", f"/api/uploads/{quote(source.name, safe='')}", content=file)
-        upload_id: str = answer["upload_id"]
+
+        def send() -> httpx.Response:
+            with source.open("rb") as file:
+                return self._http.put(f"/api/uploads/{quote(source.name, safe='')}", content=file)
+
+        upload_id: str = self._answered(send)["upload_id"]
         return upload_id
 
     def submit(
@@ -310,8 +316,17 @@ class Client:
         return answer
 
     def _checked(self, method: str, path: str, **content: Any) -> Any:
+        return self._answered(lambda: self._http.request(method, path, **content))
+
+    def _answered(self, send: Callable[[], httpx.Response]) -> Any:
+        """The answer to a request, which is sent again when the server says that it may be."""
         try:
-            answer = self._http.request(method, path, **content)
+            answer = send()
+            for _ in range(MAX_WAITS):
+                if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                    break
+                _pause(_retry_after_s(answer))
+                answer = send()
         except httpx.TransportError as error:
             raise ServerUnreachable(self.url, str(error) or type(error).__name__) from error
         if answer.is_error or answer.is_redirect:
@@ -328,6 +343,11 @@ def _refusal(answer: httpx.Response) -> ServerRefused:
     except (ValueError, KeyError, TypeError):
         what, where, kind, cure = answer.reason_phrase, str(answer.request.url.path), "http", ""
     return ServerRefused(where, f"{what}{cure}", answer.status_code, kind)
+
+
+def _retry_after_s(answer: httpx.Response) -> float:
+    given = answer.headers.get("retry-after", "")
+    return min(float(given), MAX_WAIT_S) if given.isdecimal() else 1.0
 
 
 def _events_in(lines: Iterator[str]) -> Iterator[ServerEvent]:
@@ -347,7 +367,7 @@ def _events_in(lines: Iterator[str]) -> Iterator[ServerEvent]:
             name, data, number = "", "", None
 
 
-def _pause() -> None:
+def _pause(seconds: float = 1.0) -> None:
     import time
 
-    time.sleep(1.0)
+    time.sleep(seconds)

@@ -9,14 +9,14 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Query
 
-from schemas.errors import UsageError
+from schemas.errors import Unreadable, UsageError
 from vaengine.queries.match import Match
 from vaengine.server.collection.entry import shown_text
 from vaengine.server.context import Reader
 from vaengine.server.error_answers import declared
+from vaengine.server.media.sent_pictures import suffix_of_picture
 
 MAX_PICTURE_BYTES: Final = 10 * 2**20
-BEGINNINGS: Final = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png", b"RIFF": ".webp"}
 
 router = APIRouter(prefix="/api/similar", tags=["queries"], responses=declared(400, 401, 404, 413, 422, 503))
 
@@ -35,11 +35,12 @@ def similar_to_picture(
     from vaengine.api.questions.similarity import SimilarityRequest
     from vaengine.api.questions.similarity import similar as find_similar
 
-    ending = next((ending for begin, ending in BEGINNINGS.items() if picture.startswith(begin)), None)
-    if ending is None:
-        raise UsageError("this is no picture: send a JPEG, PNG or WebP")
+    suffix = suffix_of_picture(picture)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"picture{ending}"
+        path = Path(folder) / f"picture{suffix}"
         path.write_bytes(picture)
-        found = find_similar(store, SimilarityRequest(str(path), count=count, face=face))
+        try:
+            found = find_similar(store, SimilarityRequest(str(path), count=count, face=face))
+        except Unreadable as error:  # with the path of a file that is gone
+            raise UsageError("this picture is broken: it cannot be decoded; send it again") from error
     return [replace(match, path=shown_text(match.path), why=shown_text(match.why)) for match in found]

@@ -85,6 +85,20 @@ def test_a_server_that_only_reads_answers_questions_that_are_posted(path: str) -
         assert refusal_of(other, reader) is not None
 
 
+def test_a_server_that_only_reads_makes_previews_for_whoever_has_the_token() -> None:
+    reader, preview = (
+        replace(LOCAL, read_only=True),
+        replace(WRITE, path="/api/videos/garden-1a2b3c4d/preview"),
+    )
+    assert refusal_of(preview, reader) is None
+    for other in (
+        replace(preview, token=""),
+        replace(preview, path="/api/videos/a/b/preview"),
+        replace(preview, path="/api/videos/garden-1a2b3c4d/corrections"),
+    ):
+        assert refusal_of(other, reader) is not None
+
+
 @pytest.mark.parametrize("token", ["short", "with a line\nbreak in it", "ü" * 20])
 def test_a_token_that_is_none_is_refused_and_not_shown(token: str) -> None:
     with pytest.raises(InvalidSetting) as raised:

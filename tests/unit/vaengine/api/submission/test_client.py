@@ -75,6 +75,27 @@ def test_a_server_that_is_not_there_is_said_with_what_to_do() -> None:
         assert issubclass(ServerUnreachable, UsageError)
 
 
+def test_a_request_that_came_too_often_is_sent_again_when_the_server_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("vaengine.api.submission.client._pause", waits.append)
+    bodies: list[bytes] = []
+
+    def refuse_twice(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.read())
+        if len(bodies) <= 2:
+            return httpx.Response(429, headers={"retry-after": "7"} if len(bodies) == 1 else {})
+        return httpx.Response(201, json={"upload_id": "u1"})
+
+    (tmp_path / "a.mp4").write_bytes(b"a video")
+    transport = httpx.MockTransport(refuse_twice)
+    with vaengine.Client("http://127.0.0.1", token=TOKEN, transport=transport) as client:
+        assert client.upload(tmp_path / "a.mp4") == "u1"
+    assert bodies == [b"a video"] * 3
+    assert waits == [7.0, 1.0]
+
+
 def test_messages_are_read_from_lines() -> None:
     lines = [
         "retry: 500",

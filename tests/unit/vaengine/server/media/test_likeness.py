@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
+import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -25,6 +28,7 @@ from tests.support.stores.fake_rows import Rows
 from tests.support.stores.fake_videos import RUN, Clip
 from tests.support.stores.served import TOKEN, client_of, settings_of
 from vaengine.api.questions import face_reference, similarity
+from vaengine.server.media.sent_pictures import suffix_of_picture
 
 CLIPS = (Clip("/clips/garden ü.mp4", "a"), Clip("/clips/talk.mp4", "b"))
 MODEL = "buffalo@abababababab"
@@ -95,6 +99,22 @@ def _picture(width: int, kind: str = "JPEG") -> bytes:
     return written.getvalue()
 
 
+def _png_header(width: int, height: int) -> bytes:
+    """The beginning of a PNG of 1 bit a pixel."""
+    return b"\x89PNG\r\n\x1a\n" + _png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+
+
+def _png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _png_bomb(width: int, height: int) -> bytes:
+    """A whole PNG of one colour, small in bytes."""
+    packer, row = zlib.compressobj(), bytes(1 + -(-width // 8))
+    packed = b"".join([*(packer.compress(row) for _ in range(height)), packer.flush()])
+    return _png_header(width, height) + _png_chunk(b"IDAT", packed) + _png_chunk(b"IEND", b"")
+
+
 def _what(answer: object) -> str:
     return str(answer.json()["error"]["what"])  # type: ignore[attr-defined]
 
@@ -156,3 +176,51 @@ def test_of_several_faces_one_is_chosen_by_its_number(client: TestClient) -> Non
     assert (answer.status_code, "2 faces" in _what(answer)) == (400, True)
     [best] = client.post("/api/similar/picture", content=_picture(200), params={"face": 2, "count": 1}).json()
     assert (best["video_id"], round(best["score"], 3)) == (CLIPS[0].video_id, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(30_000, 30_000), (10_000, 5_001), (2**31 - 1, 2**31 - 1), (50_000_001, 1)]
+)
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, width: int, height: int
+) -> None:
+    def decoded(_: object) -> None:
+        raise AssertionError("nobody decodes it")
+
+    monkeypatch.setattr(face_reference, "read_picture", decoded)
+    bomb = (
+        _png_bomb(width, height) if width == 30_000 else _png_header(width, height) + _png_chunk(b"IDAT", b"")
+    )
+    assert len(bomb) < 500_000
+    answer = client.post("/api/similar/picture", content=bomb)
+    assert answer.status_code == 413, answer.text
+    error = answer.json()["error"]
+    assert (error["what"], error["cure"]) == ("the picture has more than 50 megapixels", "send a smaller one")
+
+
+def test_a_picture_of_as_many_pixels_as_are_taken_is_looked_at() -> None:
+    allowed = _png_header(10_000, 5_000) + _png_chunk(b"IDAT", b"")
+    assert suffix_of_picture(allowed) == ".png"
+
+
+@pytest.mark.usefixtures("_models")
+@pytest.mark.parametrize(
+    "broken",
+    [
+        _picture(100, "PNG")[:40],
+        _picture(100, "JPEG")[:40],
+        _picture(100, "WEBP")[:20],
+        b"RIFF\x24\0\0\0WAVEfmt ",
+        _png_header(100, 100) + _png_chunk(b"IDAT", b"no deflate stream"),
+        b"\xff\xd8\xff" + bytes(range(256)) * 4,
+        b"GIF89a",
+        b"",
+    ],
+)
+def test_a_broken_picture_is_refused_in_one_line_that_names_no_file(
+    client: TestClient, broken: bytes
+) -> None:
+    answer = client.post("/api/similar/picture", content=broken)
+    assert answer.status_code in (400, 422), answer.text
+    assert len(_what(answer).splitlines()) == 1
+    assert tempfile.gettempdir() not in answer.text

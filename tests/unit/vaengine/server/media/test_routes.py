@@ -143,16 +143,39 @@ def test_a_video_that_is_gone_says_so(served: Served) -> None:
         hidden.rename(path)
 
 
+def _preview(client: TestClient, video_id: str) -> Any:
+    """The state of a preview once it is made."""
+    address = f"/api/videos/{video_id}/preview"
+    state = client.post(address).json()
+    while state["stage"] in ("waiting", "making"):
+        state = client.get(f"{address}/state").json()
+    return state
+
+
+def test_a_server_that_only_reads_makes_previews_in_its_cache_and_changes_nothing_else(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, late = tmp_path / "cache", served[1]["late"]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    url = store_url(late.clip.path.parent)
+    kept = [Path(url.removeprefix("sqlite:///")), *(one.clip.path for one in served[1].values())]
+    before = [path.read_bytes() for path in kept]
+    with client_of(settings_of(url, tmp_path / "none", read_only=True)) as reader:
+        state = _preview(reader, late.video_id)
+        assert (state["stage"], state["message"]) == ("ready", "")
+        assert reader.get(state["media"]).status_code == 200
+    assert [path.read_bytes() for path in kept] == before
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+    assert [path.name for path in cache.rglob("*") if path.is_file()] == ["preview-480.mp4"]
+
+
 def test_a_preview_keeps_the_time_of_every_frame(served: Served) -> None:
     import av
 
     client, watched = served
     video = watched["preview"].video
-    address = f"/api/videos/{video.video_id}/preview"
-    assert client.get(address).status_code == 404
-    state = client.post(address).json()
-    while state["stage"] in ("waiting", "making"):
-        state = client.get(f"{address}/state").json()
+    assert client.get(f"/api/videos/{video.video_id}/preview").status_code == 404
+    state = _preview(client, video.video_id)
     assert (state["stage"], state["message"]) == ("ready", "")
     with av.open(io.BytesIO(client.get(state["media"]).content)) as preview:
         times = [frame.pts * frame.time_base for frame in preview.decode(video=0)]
