@@ -20,7 +20,7 @@ QUESTIONS: Final = (  # sent by POST, for they are long, and change nothing
     *("/api/query", "/api/query/explain", "/api/similar", "/api/similar/picture"),
 )
 PREVIEW: Final = re.compile(r"/api/videos/[^/]+/preview")  # is made in the cache of the server's user
-EXPENSIVE: Final = re.compile(rf"/api/uploads/.+|/api/similar/picture|{PREVIEW.pattern}")
+EXPENSIVE: Final = re.compile(rf"/api/uploads/.+|/api/similar/picture|/api/exports|{PREVIEW.pattern}")
 TOKEN_CURE: Final = (
     "open the link that `vaengine serve` printed, or send the header `Authorization: Bearer TOKEN`"
 )
@@ -88,7 +88,7 @@ def changes_store(method: str, path: str) -> bool:
 
 
 def is_expensive(method: str, path: str) -> bool:
-    """Whether a request costs much more than others: an upload, a picture to compare, a preview."""
+    """Whether a request costs much more than others: an upload, a picture to compare, a preview, an export."""
     return method not in READING and EXPENSIVE.fullmatch(path) is not None
 
 

@@ -68,7 +68,7 @@ def _too_many(kind: Kind, limits: RateLimits, wait_s: float) -> Refusal:
     most = {
         Kind.REQUEST: f"{limits.requests_per_second} requests a second",
         Kind.WRITE: f"{limits.writes_per_second} changes a second",
-        Kind.EXPENSIVE: f"{limits.expensive_per_minute} uploads, pictures and previews a minute",
+        Kind.EXPENSIVE: f"{limits.expensive_per_minute} uploads, pictures, previews and exports a minute",
         Kind.WRONG_TOKEN: f"{limits.wrong_tokens_per_minute} wrong tokens a minute",
     }[kind]
     return Refusal(
