@@ -88,7 +88,7 @@ def changes_store(method: str, path: str) -> bool:
 
 
 def is_expensive(method: str, path: str) -> bool:
-    """Whether a request costs much more than others: an upload, a picture to compare, a preview, an export."""
+    """Whether a request costs much: an upload, a picture to compare, a preview, an export."""
     return method not in READING and EXPENSIVE.fullmatch(path) is not None
 
 
