@@ -62,6 +62,8 @@ def _files(base: Path) -> Iterator[tuple[Path, int]]:
 
 def _kind_of(path: Path) -> str:
     """The kind of a file, by its path; files that are not of the store are `others`."""
+    if len(path.parts) == 1:
+        return "others"  # such as the record of a server
     if path.suffix in _KIND_BY_SUFFIX:
         return _KIND_BY_SUFFIX[path.suffix]
     if ".store" in path.parts or ".state" in path.parts:

@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.support.stores.served import DONE, TOKEN, client_of, filled_store, settings_of
+from vaengine.maintenance import maintenance
 from vaengine.maintenance.audit_mentions import audit_mentions
 from vaengine.requests.store_location import AUDIT_FILE
 from vaengine.server.audit import AuditEntry, AuditLog
@@ -149,3 +150,18 @@ def test_an_erasure_says_which_record_names_what_is_forgotten(tmp_path: Path) ->
     [line] = audit_mentions([kept, other], {'"Änne"'})
     assert line.startswith(f"{kept / AUDIT_FILE} names it")
     assert list(audit_mentions([kept, other, tmp_path / "none"], {"garden-1a2b3c4d"})) == []
+
+
+def test_checks_and_statistics_of_a_store_of_files_take_the_record_for_none_of_its_files(
+    tmp_path: Path,
+) -> None:
+    url = f"files:{tmp_path}"
+    with filled_store(url):
+        faults, before = list(maintenance.check(url)), _files_by_kind(url)
+        AuditLog(tmp_path).append(ENTRY)
+        assert list(maintenance.check(url)) == faults
+        assert _files_by_kind(url) == before | {"others": before.get("others", 0) + 1}
+
+
+def _files_by_kind(url: str) -> dict[str, int]:
+    return {holding.name: holding.count for holding in maintenance.census(url).holdings}
