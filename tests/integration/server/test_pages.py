@@ -17,6 +17,7 @@ import pytest
 from actors.stores import open_store
 from schemas.pipelines import PERSON
 from schemas.storage.backend import StorageBackend
+from schemas.work.attempt import QUARANTINED
 from schemas.work.chunk import WorkKey
 from tests.support.media.clips import BITS, counting
 from tests.support.runs.commands import finished
@@ -332,19 +333,35 @@ def test_a_search_by_a_sentence_leads_into_the_video(
     assert page.evaluate("() => window.hacked") is None
 
 
-def test_what_failed_is_tried_again_by_a_click(
-    page: Any, server: PagesServer, store: StorageBackend, watched: Mapping[str, Watched]
-) -> None:
-    clip = Clip("/clips/<script>window.hacked=2<script>.mp4", "d")
+def _fails(store: StorageBackend, clip: Clip) -> None:
+    """A run in which the scenes of a clip fail."""
     epoch = store.open_run(RUN)
     store.register(epoch, [clip.video], [clip.job(clip.key())])
     store.finish(epoch, broken(clip.job(clip.key()), clip.key()))
     store.close_run(epoch, "done")
+
+
+def test_what_failed_is_put_into_quarantine_released_and_tried_again_by_a_click(
+    page: Any, server: PagesServer, store: StorageBackend, watched: Mapping[str, Watched]
+) -> None:
+    clip = Clip("/clips/<script>window.hacked=2<script>.mp4", "d")
+    job_id = clip.job(clip.key()).job_id
+    _fails(store, clip)
     page.goto(f"{server.address}/errors", wait_until="domcontentloaded")
     page.expected.append("422")  # its file is gone, so it has no picture
+    page.get_by_role("button", name="Quarantine").click()
+    page.get_by_text("in quarantine", exact=True).wait_for()
+    epoch = store.open_run(RUN)
+    store.register(epoch, [clip.video], [clip.job(clip.key())])
+    assert store.lease(epoch, [clip.key()]) == set()
+    store.close_run(epoch, "done")
+    assert store.load_job_metadata(job_id).failure_kind == QUARANTINED
+    page.get_by_role("button", name="Release").click()
+    page.get_by_text("Nothing has failed").wait_for()
+    _fails(store, clip)
     page.get_by_role("button", name="Retry").click()
     page.get_by_text("Nothing has failed").wait_for()
-    assert store.load_job_metadata(clip.job(clip.key()).job_id).retry_count == 1
+    assert store.load_job_metadata(job_id).retry_count == 2
     page.goto(f"{server.address}/videos", wait_until="domcontentloaded")
     page.locator("tbody tr", has_text="<script>window.hacked=2<script>.mp4").wait_for()
     assert page.evaluate("() => window.hacked") is None
@@ -354,11 +371,7 @@ def test_no_event_is_lost_or_doubled_when_the_server_is_killed(
     page: Any, server: PagesServer, store: StorageBackend, watched: Mapping[str, Watched]
 ) -> None:
     def happens(content: str) -> None:
-        clip = Clip(f"/clips/{content}.mp4", content)
-        epoch = store.open_run(RUN)
-        store.register(epoch, [clip.video], [clip.job(clip.key())])
-        store.finish(epoch, broken(clip.job(clip.key()), clip.key()))
-        store.close_run(epoch, "done")
+        _fails(store, Clip(f"/clips/{content}.mp4", content))
 
     page.expected.append("ERR_")  # while nobody answers
     page.goto(server.address, wait_until="domcontentloaded")
