@@ -33,7 +33,7 @@ from tests.support.stores.watched import (
     store_url,
     watched_in,
 )
-from vaengine.correcting.correction import correct_boxes
+from vaengine.correcting.correction import correct_boxes, undo_correction
 from vaengine.correcting.edits import Stretch, TrackDeletion
 from vaengine.correcting.history import corrections_among
 
@@ -298,19 +298,44 @@ def test_a_correction_of_results_that_others_have_changed_is_told_and_shows_thei
 ) -> None:
     video = watched["variable"]
     _review(page, server, video, "?t=0")
+    page.get_by_role("tab", name="People").click()
+    page.locator(".people-list button", has_text="person").first.click()
+    page.keyboard.press("Delete")
     seen = page.evaluate("() => review.facts.revision")
     elsewhere = [TrackDeletion("person", "person_0001", Stretch(30, 40))]
     correct_boxes(store, video.video, elsewhere, seen)
-    page.get_by_role("tab", name="People").click()
-    page.locator(".people-list button", has_text="person").first.click()
+    page.get_by_text("Show new results").wait_for()  # while the question is open, nothing changes behind it
     page.expected.append("409")
-    page.keyboard.press("Delete")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     page.get_by_text("have changed meanwhile").wait_for()
     page.wait_for_function("seen => review.facts.revision !== seen", arg=seen)
     page.keyboard.press("Delete")  # of what is there now
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     page.get_by_text("P1: deleted").wait_for()
+
+
+def test_results_that_change_elsewhere_are_shown_where_the_page_is_and_a_box_that_is_drawn_stays(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched], store: StorageBackend
+) -> None:
+    video = watched["late"]
+    _review(page, server, video, "?t=0.4")
+    is_there = "(review.seen() ?? []).some((one) => one.label === 'person_0001')"
+    frame = page.evaluate("() => review.player.frame")
+    page.wait_for_function(f"() => {is_there}")
+    seen = page.evaluate("() => review.facts.revision")
+    correct_boxes(store, video.video, [TrackDeletion("person", "person_0001", Stretch(0, FRAMES))], seen)
+    page.wait_for_function(f"() => review.drawnFrame !== null && !{is_there}")
+    assert page.evaluate("() => review.player.frame") == frame
+
+    page.evaluate("() => review.select('person_0001')")
+    page.keyboard.press("d")
+    page.keyboard.press("ArrowRight")
+    drawn = page.evaluate("() => review.corrections.draft.box")
+    undo_correction(store, video.video, page.evaluate("() => review.facts.revision"))
+    page.get_by_role("button", name="Show new results").click()
+    page.wait_for_function(f"() => {is_there}")
+    assert page.evaluate("() => review.corrections.draft.box") == drawn
+    assert page.evaluate("() => review.player.frame") == frame
 
 
 def test_a_search_by_a_sentence_leads_into_the_video(

@@ -1,4 +1,4 @@
-"""Messages of server-sent events as bytes, and which numbered events are ready to be told."""
+"""Messages of server-sent events as bytes, and which numbered events are ready to be told, or the newest."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from schemas.storage.backend import JobControls
 from schemas.work.job_event import NumberedEvent
 from vaengine.server.collection.index import Snapshot
 
@@ -38,19 +39,31 @@ def events_message(events: Sequence[NumberedEvent], after: int, videos: Mapping[
 
     `videos` are the ids of videos by those of jobs.
     """
-    told = [
-        {
-            "number": one.number,
-            "at": one.event.at.isoformat(),
-            "name": one.event.name,
-            "pipeline": one.event.pipeline,
-            "job_id": one.event.job_id,
-            "video_id": videos.get(one.event.job_id),
-        }
-        for one in events
-    ]
+    told = [event_data(one, videos) for one in events]
     last = events[-1].number
     return message("jobs", {"after": after, "last": last, "events": told}, last)
+
+
+def event_data(one: NumberedEvent, videos: Mapping[str, str]) -> dict[str, Any]:
+    """An event as messages have it; `videos` are the ids of videos by those of jobs."""
+    return {
+        "number": one.number,
+        "at": one.event.at.isoformat(),
+        "name": one.event.name,
+        "pipeline": one.event.pipeline,
+        "job_id": one.event.job_id,
+        "video_id": videos.get(one.event.job_id),
+    }
+
+
+def newest_events(store: JobControls, limit: int) -> list[NumberedEvent]:
+    """The last `limit` events of a store, the oldest of them first, also where numbers have gaps."""
+    newest, span = store.newest_event(), limit
+    while True:
+        found = store.events_after(max(0, newest - span), span)
+        if len(found) >= limit or span >= newest:
+            return found[-limit:]
+        span *= 4
 
 
 def progress_of(collection: Snapshot) -> dict[str, Any]:

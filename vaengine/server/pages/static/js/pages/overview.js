@@ -3,7 +3,7 @@ import { html, nothing } from "/static/vendor/lit-html.js";
 import { address, get, post } from "/static/js/api.js";
 import { attempt, notify } from "/static/js/notices.js";
 import { empty, loading, meter, pageHead, stateBadge, tile } from "/static/js/parts.js";
-import { ago, clock, count, counted, duration, fixed, instant, pipelineName } from "/static/js/format.js";
+import { ago, clock, count, counted, duration, fixed, instant, moment, pipelineName } from "/static/js/format.js";
 import { live } from "/static/js/live.js";
 import { plot } from "/static/js/plot.js";
 import { View } from "/static/js/view.js";
@@ -19,8 +19,9 @@ export async function mount(host, context) {
   live.on(["hello", "reset", "progress"], (detail) => page.moved(detail.progress ?? detail), context.signal);
   live.on(["jobs"], (detail) => page.happened(detail.events), context.signal);
   live.on(["jobs", "reset"], page.calmly(() => page.reload(), 2000), context.signal);
+  live.on(["reset"], () => { page.news = []; page.recall(); }, context.signal);
   if (live.progress) page.moved(live.progress);
-  await page.reload();
+  await Promise.all([page.reload(), page.recall()]);
 }
 
 class Overview extends View {
@@ -49,7 +50,14 @@ class Overview extends View {
   }
 
   happened(events) {
-    this.update({ news: [...events.filter((one) => one.name !== "chunk").reverse(), ...this.news].slice(0, NEWS) });
+    const known = new Map([...this.news, ...events].map((one) => [one.number, one]));
+    this.update({ news: [...known.values()].sort((a, b) => b.number - a.number).slice(0, NEWS) });
+  }
+
+  // What happened before the page was opened.
+  async recall() {
+    const events = await attempt(() => get(address("/api/events/recent", { limit: NEWS }), { signal: this.signal }));
+    if (events) this.happened(events);
   }
 
   draw() {
@@ -84,8 +92,8 @@ class Overview extends View {
       <div class="grid">
         ${runs.length ? html`<section class="card"><h2>Frames a second</h2><div class="plot pace"></div></section>` : nothing}
         ${history.length > 1 ? html`<section class="card"><h2>Videos done in ${SPANS[this.overview.figures.bucket_s] ?? duration(this.overview.figures.bucket_s)}</h2><div class="plot history"></div></section>` : nothing}
-        <section class="card"><h2>What happened</h2>${this.news.length ? html`<ul class="news">${this.news.map((one) => html`<li><span class="soft tiny">${new Date(one.at).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false })}</span>
-          <span class="wrap">${one.video_id ? html`<a href=${`/videos/${encodeURIComponent(one.video_id)}`}>${one.video_id}</a> ` : nothing}${one.pipeline ? `${pipelineName(one.pipeline)} ` : ""}${one.name}</span></li>`)}</ul>` : html`<p class="soft">News of videos appear here while this page is open.</p>`}</section>
+        <section class="card"><h2>What happened</h2>${this.news.length ? html`<ul class="news">${this.news.map((one) => html`<li><span class="soft tiny">${moment(one.at)}</span>
+          <span class="wrap">${one.video_id ? html`<a href=${`/videos/${encodeURIComponent(one.video_id)}`}>${one.video_id}</a> ` : nothing}${one.pipeline ? `${pipelineName(one.pipeline)} ` : ""}${one.name}</span></li>`)}</ul>` : html`<p class="soft">Nothing yet.</p>`}</section>
       </div>
       ${this.table()}
     </div>`;
