@@ -446,6 +446,28 @@ def test_the_numbers_of_a_run_move_on_a_page_that_is_not_loaded_again(
     assert page.evaluate("() => window.isTheSamePage") is True
 
 
+def test_what_several_runs_do_of_a_pipeline_is_added_up_and_each_state_has_its_hours(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched]
+) -> None:
+    page.goto(server.address, wait_until="domcontentloaded")
+    states = page.locator("section[aria-label='Videos by state'] .state")
+    states.first.wait_for()
+    assert {"completed", "running", "pending", "failed"} <= {
+        text.split()[1] for text in states.all_inner_texts()
+    }
+    assert states.first.inner_text().endswith(" s")  # of the clips
+    lane = {"pipeline": "scene_detection", "frames_done": 5, "frames_total": 20}
+    runs = [{"lanes": [lane]}, {"lanes": []}, {"lanes": [{**lane, "frames_done": 7}]}]
+    added = page.evaluate(
+        """async (runs) => {
+            const {lanesOf} = await import("/static/js/pages/overview.js");
+            return Object.fromEntries(lanesOf(runs));
+        }""",
+        runs,
+    )
+    assert added == {"scene_detection": {"frames_done": 12, "frames_total": 40}}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_on_any_page(
     chromium: Any, server: PagesServer, watched: Mapping[str, Watched], scheme: str
