@@ -257,9 +257,11 @@ class Review {
   }
 
   async toNeighbour(direction) {
-    const { lane } = this.state;
+    const { state: { lane }, player, clock: times } = this;
     if (!lane) return;
-    const start = await this.lanes.neighbour(lane, this.player.timeS, direction);
+    // What begins within the frame on the screen is neither: times of sound lie between those of frames.
+    const from = (direction > 0 ? times.endOf(player.frame) : player.timeS) - times.tickS / 2;
+    const start = await this.lanes.neighbour(lane, from, direction);
     if (start === null) notify(`${lane.title} has no ${direction > 0 ? "later" : "earlier"} interval`);
     else await this.player.seekTime(start);
   }
