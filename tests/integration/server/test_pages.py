@@ -452,6 +452,7 @@ def test_what_several_runs_do_of_a_pipeline_is_added_up_and_each_state_has_its_h
     page.goto(server.address, wait_until="domcontentloaded")
     states = page.locator("section[aria-label='Videos by state'] .state")
     states.first.wait_for()
+    page.locator(".news li").first.wait_for()  # of what happened before
     assert {"completed", "running", "pending", "failed"} <= {
         text.split()[1] for text in states.all_inner_texts()
     }
