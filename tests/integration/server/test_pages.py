@@ -319,12 +319,12 @@ def test_results_that_change_elsewhere_are_shown_where_the_page_is_and_a_box_tha
 ) -> None:
     video = watched["late"]
     _review(page, server, video, "?t=0.4")
-    is_there = "(review.seen() ?? []).some((one) => one.label === 'person_0001')"
+    is_there = "review.seen()?.some((one) => one.label === 'person_0001')"
     frame = page.evaluate("() => review.player.frame")
     page.wait_for_function(f"() => {is_there}")
     seen = page.evaluate("() => review.facts.revision")
     correct_boxes(store, video.video, [TrackDeletion("person", "person_0001", Stretch(0, FRAMES))], seen)
-    page.wait_for_function(f"() => review.drawnFrame !== null && !{is_there}")
+    page.wait_for_function(f"seen => review.facts.revision !== seen && {is_there} === false", arg=seen)
     assert page.evaluate("() => review.player.frame") == frame
 
     page.evaluate("() => review.select('person_0001')")
