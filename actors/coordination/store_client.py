@@ -188,6 +188,10 @@ class StoreClient(StorageBackend):
         value: int = self._call("reopen", job_ids, pipelines)
         return value
 
+    def quarantine(self, job_ids: Sequence[str], pipelines: Sequence[str] | None = None) -> int:
+        value: int = self._call("quarantine", job_ids, pipelines)
+        return value
+
     def events(self, job_id: str) -> list[JobEvent]:
         value: list[JobEvent] = self._call("events", job_id)
         return value

@@ -341,7 +341,7 @@ class RunStore(Store):
         """Take those of these keys that are free or a dead run's; returns all of them that this run holds
         now.
 
-        Never leased: what is complete, what failed as poisoned or cancelled (`KEPT_FAILED`), and what only
+        Never leased: what is complete, what is cancelled or in quarantine (`KEPT_FAILED`), and what only
         paused jobs ask for.
         """
 
@@ -401,7 +401,7 @@ class RunStore(Store):
         A job that is there keeps its created_at, its retry_count, its control and the pipelines that are
         complete; `BatchJob.status` and its `pipeline_results` are taken over for the rest. A pipeline that
         another job of the same video completed with the same config_hash is linked: its status becomes
-        completed and `load_annotations` finds those rows. One that failed as poisoned or cancelled stays so,
+        completed and `load_annotations` finds those rows. One that is cancelled or in quarantine stays so,
         with its message; one that another live run holds keeps its state; those of a paused job are pending.
         """
 
@@ -448,7 +448,7 @@ class RunStore(Store):
     def mark(self, epoch: int | None, job_id: str, pipelines: Sequence[str], status: JobStatus) -> None:
         """Move these pipelines, and with them the job, to `pending` or `running`.
 
-        Complete ones and those that failed as poisoned or cancelled stay; raises `LeaseLost` where the run
+        Complete ones and those that are cancelled or in quarantine stay; raises `LeaseLost` where the run
         lacks one of the others.
         """
 
@@ -480,6 +480,14 @@ class JobControls(Store):
 
         They are pending without a reason, the tries of their videos are forgotten, each job counts a retry,
         and nothing is asked of it any longer. Other jobs linked to the same keys follow. Raises `NotFound`.
+        """
+
+    @abstractmethod
+    def quarantine(self, job_ids: Sequence[str], pipelines: Sequence[str] | None = None) -> int:
+        """Put failed pipelines into quarantine (of these names, None: of any); returns how many.
+
+        They stay failed with their messages, and no run tries them until they are reopened. Those that are in
+        quarantine already are left as they are. Other jobs linked to the same keys follow. Raises `NotFound`.
         """
 
     @abstractmethod

@@ -11,8 +11,11 @@ from typing import Final
 # failure_kind of a chunk that was given up because it ends its process.
 POISONED: Final = "poisoned"
 CANCELLED: Final = "cancelled"  # failure_kind of work that a person cancelled.
+QUARANTINED: Final = "quarantined"  # failure_kind of failed work that a person put into quarantine.
+# What is in quarantine: not even a retry touches it, until a person releases it.
+IN_QUARANTINE: Final = frozenset({POISONED, QUARANTINED})
 # A further run leaves these alone until they are requested again.
-KEPT_FAILED: Final = frozenset({POISONED, CANCELLED})
+KEPT_FAILED: Final = IN_QUARANTINE | {CANCELLED}
 
 
 class AttemptState(StrEnum):

@@ -10,7 +10,7 @@ from typing import Final
 
 from schemas.errors import VaengineError
 from schemas.settings.settings import KindRecovery, RecoverySettings
-from schemas.work.attempt import CANCELLED, POISONED
+from schemas.work.attempt import KEPT_FAILED, POISONED
 
 OUT_OF_MEMORY: Final = "out_of_memory"
 CRASH: Final = "crash"
@@ -37,7 +37,7 @@ PERMANENT: Final = frozenset({
     *("stale_epoch", "lease_lost", "stale_attempt", "unstorable", "not_equal"),
     *("internal", "model", "not_started", "query_timeout", "training"),
     *("too_large", "server_refused", "server_unreachable"),  # of a client and its server; no work fails so
-    *(POISONED, CANCELLED),
+    *KEPT_FAILED,
 })  # fmt: skip
 # The process ended, or had to be ended, because of the chunk that it held alone.
 BLAMED_KINDS: Final = frozenset({CRASH, TIMEOUT})

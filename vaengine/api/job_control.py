@@ -1,16 +1,17 @@
-"""Job control from outside a run: cancel, pause, retry, release jobs, and read their logs."""
+"""Job control from outside a run: cancel, pause, retry, quarantine, release jobs, and read their logs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from typing import Any, Final
 
 from schemas.errors import StoreUnreachable, UsageError
 from schemas.storage.backend import JobControls, ResultStore, RunStore, StorageBackend
-from schemas.work.attempt import POISONED
+from schemas.work.attempt import IN_QUARANTINE
 from schemas.work.job import BatchJob, JobStatus
 from schemas.work.job_event import Control, JobEvent
 from vaengine.console.output import Table
@@ -25,7 +26,8 @@ MIN_ID_LENGTH: Final = 4  # characters that a beginning of a job id needs
 REASONS_NOT_CONCERNED: Final = {
     "cancelled": "only jobs that have not ended can be cancelled",
     "paused": "only jobs that have not ended can be paused",
-    "retried": "only jobs that failed, were cancelled or are paused can be retried",
+    "retried": "only jobs that failed, were cancelled or are paused can be retried, none in quarantine",
+    "quarantined": "only what failed can be put into quarantine, once",
     "released": "nothing of it is in quarantine",
 }
 
@@ -92,11 +94,51 @@ def pause(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
 def retry(store: JobControls, jobs: Sequence[BatchJob]) -> list[BatchJob]:
     """Retry jobs that failed, were cancelled or are paused; returns these jobs.
 
-    A living run that has them takes them up.
+    A living run that has them takes them up. What is in quarantine stays there.
     """
-    retried_jobs = [job for job in jobs if job.status is JobStatus.FAILED or job.control is not None]
-    store.reopen([job.job_id for job in retried_jobs])
+    failed = {job.job_id: _failed_outside_quarantine(job) for job in jobs}
+    retried_jobs = [
+        job
+        for job in jobs
+        if job.control is not None or (job.status is JobStatus.FAILED and failed[job.job_id])
+    ]
+    reopen(store, {job.job_id: failed[job.job_id] for job in retried_jobs})
     return retried_jobs
+
+
+def quarantine(store: JobControls, jobs: Sequence[BatchJob]) -> list[BatchJob]:
+    """Put what failed of jobs into quarantine: nothing tries it until it is released; returns these jobs."""
+    failed = {job.job_id: names for job in jobs if (names := _failed_outside_quarantine(job))}
+    put_into_quarantine(store, failed)
+    return [job for job in jobs if job.job_id in failed]
+
+
+def reopen(store: JobControls, pipelines: Mapping[str, Sequence[str]]) -> None:
+    """Have these failed pipelines of jobs, by job id, tried again; clears requests to pause or cancel."""
+    for names, job_ids in _by_pipelines(pipelines).items():
+        store.reopen(job_ids, names)
+
+
+def put_into_quarantine(store: JobControls, pipelines: Mapping[str, Sequence[str]]) -> None:
+    """Put these failed pipelines of jobs, by job id, into quarantine."""
+    for names, job_ids in _by_pipelines(pipelines).items():
+        store.quarantine(job_ids, names)
+
+
+def _by_pipelines(pipelines: Mapping[str, Sequence[str]]) -> Mapping[tuple[str, ...], list[str]]:
+    """Job ids by the pipelines that are concerned: the store is asked once for each of a few combinations."""
+    job_ids: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for job_id, names in pipelines.items():
+        job_ids[tuple(names)].append(job_id)
+    return job_ids
+
+
+def _failed_outside_quarantine(job: BatchJob) -> list[str]:
+    return [
+        name
+        for name, result in sorted(job.pipeline_results.items())
+        if result.status is JobStatus.FAILED and result.failure_kind not in IN_QUARANTINE
+    ]
 
 
 def unpaused(store_url: str, batch_id: str) -> int:
@@ -128,24 +170,23 @@ def how_to_unpause(store: RunStore, where: str) -> str:
 
 
 def quarantined(store: ResultStore) -> list[tuple[BatchJob, str]]:
-    """Jobs with pipelines that failed because something in the file ends the process that works on it."""
+    """Jobs with the pipelines that are in quarantine: they end their process, or a person put them there."""
     return [
         (job, name)
         for job in store.jobs(status=JobStatus.FAILED)
         for name, result in sorted(job.pipeline_results.items())
-        if result.failure_kind == POISONED
+        if result.failure_kind in IN_QUARANTINE
     ]
 
 
 def released(store: StorageBackend, jobs: Sequence[BatchJob]) -> list[BatchJob]:
-    """Release jobs from quarantine: their poisoned pipelines are pending again."""
+    """Release jobs from quarantine: their pipelines that are there are pending again."""
     job_ids = {job.job_id for job in jobs}
     pipelines: dict[str, list[str]] = {}
     for job, name in quarantined(store):
         if job.job_id in job_ids:
             pipelines.setdefault(job.job_id, []).append(name)
-    for job_id, names in pipelines.items():
-        store.reopen([job_id], names)
+    reopen(store, pipelines)
     return [job for job in jobs if job.job_id in pipelines]
 
 

@@ -14,6 +14,7 @@ from vaengine.results.audio import (
     Speech,
     Turn,
     Voice,
+    Word,
     events_of,
     speech_of,
     turns_of,
@@ -57,6 +58,13 @@ class AudioTimeline:
     def speech_bars(self, colours: Colours) -> tuple[Bar, ...]:
         """Bars of speech with its text, in the colour of a known speaker."""
         return tuple(_speech_bar(speech, colours) for speech in self.speech)
+
+    def word_bars(self, colours: Colours) -> tuple[Bar, ...]:
+        """Bars of the words whose times are known, in order of time, in the colour of a known speaker."""
+        words = (
+            _word_bar(word, speech.speaker_id, colours) for speech in self.speech for word in speech.words
+        )
+        return tuple(sorted(words, key=lambda bar: bar.start_s))
 
     def turn_bars(self, colours: Colours) -> tuple[Bar, ...]:
         """Bars of speaker turns in the colours of the speakers."""
@@ -106,6 +114,11 @@ def _turn_bar(turn: Turn, colours: Colours) -> Bar:
 def _event_bar(event: SoundEvent) -> Bar:
     tone = tone_of(event.label)
     return Bar(event.start_s, event.end_s, event.label, event.label, tone, confidence=event.confidence)
+
+
+def _word_bar(word: Word, speaker: str | None, colours: Colours) -> Bar:
+    colour = colours.of(speaker) if speaker else None
+    return Bar(word.start_s, word.end_s, "word", word.text, colour, word.text)
 
 
 def _speech_bar(speech: Speech, colours: Colours) -> Bar:

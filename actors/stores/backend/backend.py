@@ -276,6 +276,10 @@ class Backend(StorageBackend):
         with self._storage.write(None) as tx:
             return controls.reopen(tx, job_ids, pipelines)
 
+    def quarantine(self, job_ids: Sequence[str], pipelines: Sequence[str] | None = None) -> int:
+        with self._storage.write(None) as tx:
+            return controls.quarantine(tx, job_ids, pipelines)
+
     def events(self, job_id: str) -> list[JobEvent]:
         with self._storage.read() as tx:
             return controls.events(tx, job_id)

@@ -1,4 +1,4 @@
-"""Applies requests to pause, cancel and retry, and reads the logs of jobs."""
+"""Applies requests to pause, cancel, retry and quarantine, and reads the logs of jobs."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ def reopen(tx: Transaction, job_ids: Sequence[str], pipelines: Sequence[str] | N
     jobs = require_jobs(tx, job_ids)
     siblings = tx.jobs.of_videos(job.video_id for job in jobs)
     change, count = controls.reopen_jobs(jobs, siblings, pipelines, now())
+    _apply(tx, change)
+    return count
+
+
+def quarantine(tx: Transaction, job_ids: Sequence[str], pipelines: Sequence[str] | None) -> int:
+    """Put failed pipelines into quarantine (None: all of them); returns how many."""
+    jobs = require_jobs(tx, job_ids)
+    siblings = tx.jobs.of_videos(job.video_id for job in jobs)
+    change, count = controls.quarantine_jobs(jobs, siblings, pipelines, now())
     _apply(tx, change)
     return count
 

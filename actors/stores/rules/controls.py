@@ -1,4 +1,4 @@
-"""Decides what a request to pause, cancel or retry does to jobs, leases and attempts; pure."""
+"""Decides what a request to pause, cancel, retry or quarantine does to jobs, leases and attempts; pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from actors.stores.rules.states import ENDED, IN_WORK, first_start, keys_of
 from actors.stores.rules.transitions import mark_pipelines, reset_pipeline, with_status
-from schemas.work.attempt import CANCELLED
+from schemas.work.attempt import CANCELLED, IN_QUARANTINE, QUARANTINED
 from schemas.work.chunk import WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
 from schemas.work.job_event import Control, JobEvent
@@ -115,6 +115,44 @@ def reopen_jobs(
     return ControlChange(
         tuple(changed), tuple(events), reopened_videos=frozenset(key.video_id for key in keys)
     ), sum(map(len, own.values()))
+
+
+def quarantine_jobs(
+    jobs: Sequence[BatchJob], siblings: Iterable[BatchJob], pipelines: Collection[str] | None, at: datetime
+) -> tuple[ControlChange, int]:
+    """Puts the failed pipelines of jobs (those of `pipelines`, None: all) into quarantine; returns how many.
+
+    Other jobs that share the work follow. The log keeps how each of them had failed.
+    """
+    names = {job.job_id: _names_to_quarantine(job, pipelines) for job in jobs}
+    keys = {keys_of(job)[name] for job in jobs for name in names[job.job_id]}
+    others = {other.job_id: other for other in siblings if not keys.isdisjoint(_failed_keys(other, None))}
+    concerned = {job.job_id: job for job in jobs if names[job.job_id]}
+    changed = tuple(_quarantined(job, keys, at) for job in {**others, **concerned}.values())
+    events = [
+        JobEvent(job_id, at, "quarantine", name, _kind_of(concerned[job_id], name))
+        for job_id in concerned
+        for name in names[job_id]
+    ]
+    return ControlChange(changed, tuple(events)), len(events)
+
+
+def _names_to_quarantine(job: BatchJob, pipelines: Collection[str] | None) -> list[str]:
+    failed = sorted(key.pipeline for key in _failed_keys(job, pipelines))
+    return [name for name in failed if job.pipeline_results[name].failure_kind not in IN_QUARANTINE]
+
+
+def _kind_of(job: BatchJob, pipeline: str) -> str:
+    return f"it had failed as {job.pipeline_results[pipeline].failure_kind or 'unknown'}"
+
+
+def _quarantined(job: BatchJob, keys: Collection[WorkKey], at: datetime) -> BatchJob:
+    names = {key.pipeline for key in _failed_keys(job, None).intersection(keys)}
+    results = {
+        name: replace(result, failure_kind=QUARANTINED) if name in names else result
+        for name, result in job.pipeline_results.items()
+    }
+    return with_status(replace(job, pipeline_results=results), at)
 
 
 def _failed_keys(job: BatchJob, pipelines: Collection[str] | None) -> set[WorkKey]:

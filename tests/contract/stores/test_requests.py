@@ -12,7 +12,7 @@ from actors.stores import open_store
 from schemas.errors import LeaseLost, NotFound, StaleEpoch
 from schemas.pipelines import PERSON, SCENE
 from schemas.storage.backend import Outcome, StorageBackend
-from schemas.work.attempt import CANCELLED, POISONED, Attempt, AttemptState
+from schemas.work.attempt import CANCELLED, POISONED, QUARANTINED, Attempt, AttemptState
 from schemas.work.job import BatchJob, JobStatus
 from schemas.work.job_event import Control
 from tests.contract.conftest import STORES, digest
@@ -243,6 +243,46 @@ def test_jobs_that_share_work_are_tried_again_together(store: StorageBackend) ->
     assert store.lease(epoch, KEYS) == set(KEYS)
 
 
+# What failed is put into quarantine.
+
+
+def test_what_is_put_into_quarantine_keeps_its_message_and_is_not_tried_until_it_is_released(
+    store: StorageBackend,
+) -> None:
+    epoch = begun(store)
+    store.finish(epoch, broken(JOB, SCENES))
+    store.finish(epoch, POISON)
+    assert store.quarantine([JOB.job_id]) == 1, "what is poisoned is there already"
+    job = store.load_job_metadata(JOB.job_id)
+    assert [job.pipeline_results[name].failure_kind for name in (SCENE, PERSON)] == [QUARANTINED, POISONED]
+    assert job.pipeline_results[SCENE].error_message == "7 of 100 frames are missing"
+    assert told(store)[-1] == ("quarantine", SCENE, "it had failed as truncated")
+    store.close_run(epoch, "failed")
+    later = begun(store)
+    assert states(store) == (JobStatus.FAILED,) * 3
+    assert store.lease(later, KEYS) == set()
+    assert store.quarantine([JOB.job_id]) == 0
+    assert store.reopen([JOB.job_id], [SCENE]) == 1
+    assert store.lease(later, KEYS) == {SCENES}
+
+
+def test_only_what_failed_and_is_named_is_put_into_quarantine_with_the_jobs_that_share_it(
+    store: StorageBackend,
+) -> None:
+    epoch = begun(store, JOB, BESIDE)
+    assert store.quarantine([JOB.job_id]) == 0
+    store.finish(epoch, broken(JOB, SCENES))
+    before = digest(store)
+    assert store.quarantine([JOB.job_id], [PERSON]) == 0
+    assert digest(store) == before
+    assert store.quarantine([BESIDE.job_id], [SCENE]) == 1
+    assert states(store)[1:] == (JobStatus.FAILED, JobStatus.PENDING)
+    for job_id in (JOB.job_id, BESIDE.job_id):
+        assert store.load_job_metadata(job_id).pipeline_results[SCENE].failure_kind == QUARANTINED
+    with pytest.raises(NotFound, match="nobody"):
+        store.quarantine(["nobody"])
+
+
 def test_both_kinds_of_store_answer_alike(tmp_path: Path) -> None:
     digests = set()
     for name, address in STORES.items():
@@ -251,6 +291,7 @@ def test_both_kinds_of_store_answer_alike(tmp_path: Path) -> None:
         store.commit_chunks(epoch, CLIP.commits(PERSONS, job=JOB)[:2])
         store.finish(epoch, POISON)
         store.cancel(None, OTHER.job().job_id)
+        store.quarantine([OTHER.job().job_id])
         store.reopen([JOB.job_id])
         store.cancel(epoch, BESIDE.job_id)
         digests.add(digest(store))

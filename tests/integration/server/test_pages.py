@@ -17,6 +17,7 @@ import pytest
 from actors.stores import open_store
 from schemas.pipelines import PERSON
 from schemas.storage.backend import StorageBackend
+from schemas.work.attempt import QUARANTINED
 from schemas.work.chunk import WorkKey
 from tests.support.media.clips import BITS, counting
 from tests.support.runs.commands import finished
@@ -32,7 +33,7 @@ from tests.support.stores.watched import (
     store_url,
     watched_in,
 )
-from vaengine.correcting.correction import correct_boxes
+from vaengine.correcting.correction import correct_boxes, undo_correction
 from vaengine.correcting.edits import Stretch, TrackDeletion
 from vaengine.correcting.history import corrections_among
 
@@ -297,19 +298,44 @@ def test_a_correction_of_results_that_others_have_changed_is_told_and_shows_thei
 ) -> None:
     video = watched["variable"]
     _review(page, server, video, "?t=0")
+    page.get_by_role("tab", name="People").click()
+    page.locator(".people-list button", has_text="person").first.click()
+    page.keyboard.press("Delete")
     seen = page.evaluate("() => review.facts.revision")
     elsewhere = [TrackDeletion("person", "person_0001", Stretch(30, 40))]
     correct_boxes(store, video.video, elsewhere, seen)
-    page.get_by_role("tab", name="People").click()
-    page.locator(".people-list button", has_text="person").first.click()
+    page.get_by_text("Show new results").wait_for()  # while the question is open, nothing changes behind it
     page.expected.append("409")
-    page.keyboard.press("Delete")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     page.get_by_text("have changed meanwhile").wait_for()
     page.wait_for_function("seen => review.facts.revision !== seen", arg=seen)
     page.keyboard.press("Delete")  # of what is there now
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     page.get_by_text("P1: deleted").wait_for()
+
+
+def test_results_that_change_elsewhere_are_shown_where_the_page_is_and_a_box_that_is_drawn_stays(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched], store: StorageBackend
+) -> None:
+    video = watched["late"]
+    _review(page, server, video, "?t=0.4")
+    is_there = "review.seen()?.some((one) => one.label === 'person_0001')"
+    frame = page.evaluate("() => review.player.frame")
+    page.wait_for_function(f"() => {is_there}")
+    seen = page.evaluate("() => review.facts.revision")
+    correct_boxes(store, video.video, [TrackDeletion("person", "person_0001", Stretch(0, FRAMES))], seen)
+    page.wait_for_function(f"seen => review.facts.revision !== seen && {is_there} === false", arg=seen)
+    assert page.evaluate("() => review.player.frame") == frame
+
+    page.evaluate("() => review.select('person_0001')")
+    page.keyboard.press("d")
+    page.keyboard.press("ArrowRight")
+    drawn = page.evaluate("() => review.corrections.draft.box")
+    undo_correction(store, video.video, page.evaluate("() => review.facts.revision"))
+    page.get_by_role("button", name="Show new results").click()
+    page.wait_for_function(f"() => {is_there}")
+    assert page.evaluate("() => review.corrections.draft.box") == drawn
+    assert page.evaluate("() => review.player.frame") == frame
 
 
 def test_a_search_by_a_sentence_leads_into_the_video(
@@ -332,19 +358,35 @@ def test_a_search_by_a_sentence_leads_into_the_video(
     assert page.evaluate("() => window.hacked") is None
 
 
-def test_what_failed_is_tried_again_by_a_click(
-    page: Any, server: PagesServer, store: StorageBackend, watched: Mapping[str, Watched]
-) -> None:
-    clip = Clip("/clips/<script>window.hacked=2<script>.mp4", "d")
+def _fails(store: StorageBackend, clip: Clip) -> None:
+    """A run in which the scenes of a clip fail."""
     epoch = store.open_run(RUN)
     store.register(epoch, [clip.video], [clip.job(clip.key())])
     store.finish(epoch, broken(clip.job(clip.key()), clip.key()))
     store.close_run(epoch, "done")
+
+
+def test_what_failed_is_put_into_quarantine_released_and_tried_again_by_a_click(
+    page: Any, server: PagesServer, store: StorageBackend, watched: Mapping[str, Watched]
+) -> None:
+    clip = Clip("/clips/<script>window.hacked=2<script>.mp4", "d")
+    job_id = clip.job(clip.key()).job_id
+    _fails(store, clip)
     page.goto(f"{server.address}/errors", wait_until="domcontentloaded")
     page.expected.append("422")  # its file is gone, so it has no picture
+    page.get_by_role("button", name="Quarantine").click()
+    page.get_by_text("in quarantine", exact=True).wait_for()
+    epoch = store.open_run(RUN)
+    store.register(epoch, [clip.video], [clip.job(clip.key())])
+    assert store.lease(epoch, [clip.key()]) == set()
+    store.close_run(epoch, "done")
+    assert store.load_job_metadata(job_id).failure_kind == QUARANTINED
+    page.get_by_role("button", name="Release").click()
+    page.get_by_text("Nothing has failed").wait_for()
+    _fails(store, clip)
     page.get_by_role("button", name="Retry").click()
     page.get_by_text("Nothing has failed").wait_for()
-    assert store.load_job_metadata(clip.job(clip.key()).job_id).retry_count == 1
+    assert store.load_job_metadata(job_id).retry_count == 2
     page.goto(f"{server.address}/videos", wait_until="domcontentloaded")
     page.locator("tbody tr", has_text="<script>window.hacked=2<script>.mp4").wait_for()
     assert page.evaluate("() => window.hacked") is None
@@ -354,11 +396,7 @@ def test_no_event_is_lost_or_doubled_when_the_server_is_killed(
     page: Any, server: PagesServer, store: StorageBackend, watched: Mapping[str, Watched]
 ) -> None:
     def happens(content: str) -> None:
-        clip = Clip(f"/clips/{content}.mp4", content)
-        epoch = store.open_run(RUN)
-        store.register(epoch, [clip.video], [clip.job(clip.key())])
-        store.finish(epoch, broken(clip.job(clip.key()), clip.key()))
-        store.close_run(epoch, "done")
+        _fails(store, Clip(f"/clips/{content}.mp4", content))
 
     page.expected.append("ERR_")  # while nobody answers
     page.goto(server.address, wait_until="domcontentloaded")
@@ -406,6 +444,29 @@ def test_the_numbers_of_a_run_move_on_a_page_that_is_not_loaded_again(
     page.wait_for_function(f"least => ({COMPLETED_SCENES})() >= least", arg=before + len(clips))
     page.locator(".news li").first.wait_for()
     assert page.evaluate("() => window.isTheSamePage") is True
+
+
+def test_what_several_runs_do_of_a_pipeline_is_added_up_and_each_state_has_its_hours(
+    page: Any, server: PagesServer, watched: Mapping[str, Watched]
+) -> None:
+    page.goto(server.address, wait_until="domcontentloaded")
+    states = page.locator("section[aria-label='Videos by state'] .state")
+    states.first.wait_for()
+    page.locator(".news li").first.wait_for()  # of what happened before
+    assert {"completed", "running", "pending", "failed"} <= {
+        text.split()[1] for text in states.all_inner_texts()
+    }
+    assert states.first.inner_text().endswith(" s")  # of the clips
+    lane = {"pipeline": "scene_detection", "frames_done": 5, "frames_total": 20}
+    runs = [{"lanes": [lane]}, {"lanes": []}, {"lanes": [{**lane, "frames_done": 7}]}]
+    added = page.evaluate(
+        """async (runs) => {
+            const {lanesOf} = await import("/static/js/pages/overview.js");
+            return Object.fromEntries(lanesOf(runs));
+        }""",
+        runs,
+    )
+    assert added == {"scene_detection": {"frames_done": 12, "frames_total": 40}}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -24,7 +24,7 @@ Jobs = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="Every job of the store.")]
 
-quarantine_app = typer.Typer(help="Videos given up because they crash the worker.")
+quarantine_app = typer.Typer(help="Videos that no run tries until they are released.")
 
 
 def cancel(

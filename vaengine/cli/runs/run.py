@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from schemas.errors import UsageError
 from vaengine.cli.options import Config, Db, Json, Keep, Models, Out, Preset, Replace, Set
+from vaengine.cli.runs.run_page import shown_in_browser
 from vaengine.console.output import say
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ AsBefore = Annotated[
 AllMedia = Annotated[
     bool, typer.Option("--all-media", help="Of folders take sound too, and media under any name.")
 ]
+Open = Annotated[bool, typer.Option("--open", help="Show it in the browser while it runs.")]
 # Options of other tools and of earlier versions, which are refused with the command to give instead.
 OldInput = Annotated[str | None, typer.Option("--input", "--video", hidden=True)]
 OldResume = Annotated[str | None, typer.Option("--resume", hidden=True)]
@@ -107,6 +110,7 @@ def run(
     keep: Keep = False,
     as_before: AsBefore = False,
     all_media: AllMedia = False,
+    open_: Open = False,
     input_: OldInput = None,
     resume_: OldResume = None,
     verbose: Verbose = False,
@@ -147,7 +151,8 @@ def run(
             say(line)
         if dry_run:
             raise typer.Exit(print_plan(request, as_json=as_json))
-        raise typer.Exit(run_in_foreground(request, signals, as_json=as_json, invocation=context.obj))
+        with shown_in_browser(request) if open_ else nullcontext():
+            raise typer.Exit(run_in_foreground(request, signals, as_json=as_json, invocation=context.obj))
 
 
 def resume(
@@ -157,6 +162,7 @@ def resume(
     db: Db = None,
     replace: Replace = False,
     keep: Keep = False,
+    open_: Open = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -179,7 +185,8 @@ def resume(
         )
         if count := unpaused(request.store_url, request.batch_id or ""):
             say(f"{counted(count, 'paused job')} asked for again")
-        raise typer.Exit(run_in_foreground(request, signals, as_json=as_json, invocation=context.obj))
+        with shown_in_browser(request) if open_ else nullcontext():
+            raise typer.Exit(run_in_foreground(request, signals, as_json=as_json, invocation=context.obj))
 
 
 def one_preset(preset: str | None, *, fast: bool, high_quality: bool) -> str | None:

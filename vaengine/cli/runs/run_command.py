@@ -31,6 +31,8 @@ def run_command(arguments: Sequence[str], name: str) -> RunCommand:
         )
     if values.get("input_") or values.get("resume_") or values.get("cluster"):
         raise UsageError(f"{name}: give paths without an option, and one --cluster")
+    if values.get("open_"):
+        raise UsageError(f"{name}: --open shows a run of this machine; leave it out")
     db, password = _store(values.pop("db", None))
     out = values.get("out") or _out_of(values.get("config"))
     complete = {**values, "out": out, **({"db": db} if db else {})}

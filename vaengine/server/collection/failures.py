@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from schemas.pipelines import order_of
-from schemas.work.attempt import POISONED
+from schemas.work.attempt import IN_QUARANTINE
 from vaengine.server.collection.entry import PipelineState, VideoEntry
 
 MAX_VIDEOS: Final = 200  # named of one group
+Failure: TypeAlias = tuple[VideoEntry, str, PipelineState]  # the name and state of a failed pipeline
 _NUMBER: Final = re.compile(r"0x[0-9a-fA-F]+|\d+(\.\d+)?")
 
 
@@ -21,8 +22,8 @@ _NUMBER: Final = re.compile(r"0x[0-9a-fA-F]+|\d+(\.\d+)?")
 class FailureGroup:
     """Failures of one cause: the kind, and the message without the names and numbers that differ.
 
-    `message` is that of the newest. `retried` counts videos with this failure that were tried again before.
-    `is_quarantined`: only a person has it tried again.
+    `count` counts videos, of which the first 200 are named. `message` is that of the newest. `retried` counts
+    videos with this failure that were tried again before. `is_quarantined`: only a person has it tried again.
     """
 
     kind: str
@@ -54,15 +55,27 @@ class RetryFigures:
 
 def failure_groups(videos: Iterable[VideoEntry]) -> list[FailureGroup]:
     """The failures of the collection by cause, the most frequent first."""
-    groups: dict[tuple[str, str], list[tuple[VideoEntry, str, PipelineState]]] = defaultdict(list)
+    made = [_group(kind, cause, found) for (kind, cause), found in _failures(videos).items()]
+    return sorted(made, key=lambda group: (-group.count, group.kind, group.cause))
+
+
+def failed_pipelines(videos: Iterable[VideoEntry], kind: str, cause: str) -> dict[str, list[str]]:
+    """The pipelines that failed by one cause, all of them, by the ids of their jobs."""
+    pipelines: defaultdict[str, list[str]] = defaultdict(list)
+    for _, name, state in _failures(videos).get((kind, cause), ()):
+        pipelines[state.job_id].append(name)
+    return pipelines
+
+
+def _failures(videos: Iterable[VideoEntry]) -> dict[tuple[str, str], list[Failure]]:
+    """The failures by their kind and cause."""
+    groups: defaultdict[tuple[str, str], list[Failure]] = defaultdict(list)
     for video in videos:
         for name, state in video.pipelines.items():
             if state.status == "failed":
-                groups[(state.failure_kind or "", cause_of(state.error_message or "", video))].append(
-                    (video, name, state)
-                )
-    made = [_group(kind, cause, found) for (kind, cause), found in groups.items()]
-    return sorted(made, key=lambda group: (-group.count, group.kind, group.cause))
+                cause = cause_of(state.error_message or "", video)
+                groups[state.failure_kind or "", cause].append((video, name, state))
+    return groups
 
 
 def cause_of(message: str, video: VideoEntry) -> str:
@@ -82,7 +95,7 @@ def retry_figures(videos: Iterable[VideoEntry]) -> RetryFigures:
     )
 
 
-def _group(kind: str, cause: str, found: list[tuple[VideoEntry, str, PipelineState]]) -> FailureGroup:
+def _group(kind: str, cause: str, found: list[Failure]) -> FailureGroup:
     newest = max(found, key=_failed_at)
     video_ids = dict.fromkeys(video.video_id for video, _, _ in found)
     return FailureGroup(
@@ -95,11 +108,11 @@ def _group(kind: str, cause: str, found: list[tuple[VideoEntry, str, PipelineSta
         min(map(_failed_at, found)),
         _failed_at(newest),
         len({video.video_id for video, _, _ in found if video.retry_count}),
-        kind == POISONED,
+        kind in IN_QUARANTINE,
     )
 
 
-def _failed_at(found: tuple[VideoEntry, str, PipelineState]) -> datetime:
+def _failed_at(found: Failure) -> datetime:
     """When a pipeline failed; a file that cannot be read failed when it was registered."""
     video, _, state = found
     return state.completed_at or video.completed_at or video.created_at

@@ -78,13 +78,18 @@ def overview_of(collection: Snapshot, now: datetime) -> OverviewFigures:
     """The overview of the collection at time `now`, UTC."""
     bucket_s, history = collection.once("history", lambda videos: history_of(videos, now))
     return OverviewFigures(
-        states=collection.once("states", _states),
+        states=states_of(collection),
         pipelines=collection.once("pipelines", _pipelines),
         videos_per_hour=collection.once("videos per hour", _videos_per_hour),
         eta=eta_of(collection),
         bucket_s=bucket_s,
         history=history,
     )
+
+
+def states_of(collection: Snapshot) -> dict[str, StateHours]:
+    """The videos of the collection and their hours by state."""
+    return collection.once("states", _states)
 
 
 def eta_of(collection: Snapshot) -> Eta | None:

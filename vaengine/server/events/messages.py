@@ -1,13 +1,17 @@
-"""Messages of server-sent events as bytes, and which numbered events are ready to be told."""
+"""Messages of server-sent events as bytes, and which numbered events are ready to be told, or the newest."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
+from schemas.storage.backend import JobControls
 from schemas.work.job_event import NumberedEvent
+from vaengine.reporting.run_states import RunState
 from vaengine.server.collection.index import Snapshot
+from vaengine.server.collection.overview import states_of
 
 RETRY_MS: Final = 500
 GAP_S: Final = 10.0  # for which an event is waited for whose number is lower than that of one that is there
@@ -38,31 +42,48 @@ def events_message(events: Sequence[NumberedEvent], after: int, videos: Mapping[
 
     `videos` are the ids of videos by those of jobs.
     """
-    told = [
-        {
-            "number": one.number,
-            "at": one.event.at.isoformat(),
-            "name": one.event.name,
-            "pipeline": one.event.pipeline,
-            "job_id": one.event.job_id,
-            "video_id": videos.get(one.event.job_id),
-        }
-        for one in events
-    ]
+    told = [event_data(one, videos) for one in events]
     last = events[-1].number
     return message("jobs", {"after": after, "last": last, "events": told}, last)
 
 
+def event_data(one: NumberedEvent, videos: Mapping[str, str]) -> dict[str, Any]:
+    """An event as messages have it; `videos` are the ids of videos by those of jobs."""
+    return {
+        "number": one.number,
+        "at": one.event.at.isoformat(),
+        "name": one.event.name,
+        "pipeline": one.event.pipeline,
+        "job_id": one.event.job_id,
+        "video_id": videos.get(one.event.job_id),
+    }
+
+
+def newest_events(store: JobControls, limit: int) -> list[NumberedEvent]:
+    """The last `limit` events of a store, the oldest of them first, also where numbers have gaps."""
+    newest, span = store.newest_event(), limit
+    while True:
+        found = store.events_after(max(0, newest - span), span)
+        if len(found) >= limit or span >= newest:
+            return found[-limit:]
+        span *= 4
+
+
 def progress_of(collection: Snapshot) -> dict[str, Any]:
-    """What a page shows of the moment: videos by state, and every run at work with its pace."""
-    counts: dict[str, int] = {}
-    for video in collection.videos.values():
-        counts[video.status] = counts.get(video.status, 0) + 1
-    runs = [
-        {
-            "batch_id": run.batch.batch_id,
-            **{name: value for name, value in run.data().items() if name != "silent_s"},
-        }
-        for run in collection.live_runs
-    ]
-    return {"videos": counts, "runs": runs, "newest_event": collection.newest_event}
+    """What a page shows of the moment: videos and hours by state, runs at work with pace and pipelines."""
+    states = states_of(collection)
+    return {
+        "videos": {state: one.videos for state, one in states.items()},
+        "hours": {state: round(one.hours, 6) for state, one in states.items()},
+        "runs": [_run_data(run) for run in collection.live_runs],
+        "newest_event": collection.newest_event,
+    }
+
+
+def _run_data(run: RunState) -> dict[str, Any]:
+    lanes = run.snapshot.pipelines if run.snapshot else {}
+    return {
+        "batch_id": run.batch.batch_id,
+        **{name: value for name, value in run.data().items() if name != "silent_s"},
+        "lanes": [{"pipeline": name, **asdict(lane)} for name, lane in lanes.items()],
+    }

@@ -19,6 +19,7 @@ from schemas.storage.backend import ResultStore
 from schemas.work.chunk import WorkKey
 from schemas.work.job import JobStatus
 from vaengine.results.lookup import VideoResults, newest_results
+from vaengine.server.media.lanes import Lane, lanes_of
 from vaengine.timeline.video_timeline import VideoTimeline
 
 MAX_ROWS_KEPT: Final = 1_000_000  # of all videos together; the last one that was asked for always stays
@@ -46,6 +47,11 @@ class VideoContent:
         """Presence, sound and colours, as in every drawing of the video."""
         rates = self.results.sample_fps, self.results.face_fps
         return VideoTimeline.of_rows(self.rows, *rates, lambda frame: self.start_s(frame + 1))
+
+    @cached_property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The lanes of the timeline, without names of persons."""
+        return lanes_of(self.timeline)
 
     @cached_property
     def times_s(self) -> Floats:

@@ -12,7 +12,8 @@ from vaengine.timeline.lanes import Bar, Track
 from vaengine.timeline.palette import short_name
 from vaengine.timeline.video_timeline import VideoTimeline
 
-LaneKind = Literal["scene", "person", "face", "speaker", "sound", "speech", "voice"]
+LaneKind = Literal["scene", "person", "face", "speaker", "sound", "speech", "word", "voice"]
+OF_PERSONS: Final = frozenset({"person", "face", "speaker"})
 FEW_DETECTIONS: Final = 3  # of a track that is folded away at first
 
 
@@ -36,26 +37,44 @@ class Lane:
         inside = (bar for bar in self.bars if bar.end_s > start_s and bar.start_s < end_s)
         return replace(self, bars=tuple(merged_bars(inside, (end_s - start_s) / pixels)))
 
+    def named(self, names: Mapping[str, str]) -> Lane:
+        """The lane under the name of its person, where it is somebody's; `names` are by label."""
+        name = names.get(self.key) if self.kind in OF_PERSONS else None
+        return replace(self, title=name) if name else self
 
-def lanes_of(timeline: VideoTimeline, names: Mapping[str, str]) -> list[Lane]:
-    """All lanes of a video from the top; `names` are those of persons by label.
+    def next_bar(self, time_s: float) -> Bar | None:
+        """The first interval that begins at a time or later."""
+        return min((bar for bar in self.bars if bar.start_s >= time_s), key=_start_s, default=None)
+
+    def previous_bar(self, time_s: float) -> Bar | None:
+        """The last interval that begins before a time."""
+        return max((bar for bar in self.bars if bar.start_s < time_s), key=_start_s, default=None)
+
+
+def lanes_of(timeline: VideoTimeline) -> tuple[Lane, ...]:
+    """All lanes of a video from the top.
 
     Scenes and sounds come first, then persons, faces and speakers in order of appearance, then what is said.
     """
     audio, colours = timeline.audio, timeline.colours
-    return [
+    return tuple(
         lane
         for lane in (
             Lane("scene", "scene", "Scenes", None, timeline.scene_bars),
             *_by_name("sound", audio.event_bars),
-            *_of_tracks("person", timeline.person_tracks, names),
-            *_of_tracks("face", timeline.face_tracks, names),
-            *_of_speakers(audio.turn_bars(colours), names),
+            *_of_tracks("person", timeline.person_tracks),
+            *_of_tracks("face", timeline.face_tracks),
+            *_of_speakers(audio.turn_bars(colours)),
             Lane("speech", "speech", "Speech", None, audio.speech_bars(colours)),
+            Lane("word", "word", "Words", None, audio.word_bars(colours)),
             Lane("voice", "voice", "Voice", None, audio.voice_bars),
         )
         if lane.bars
-    ]
+    )
+
+
+def _start_s(bar: Bar) -> float:
+    return bar.start_s
 
 
 def merged_bars(bars: Iterable[Bar], pixel_s: float) -> Iterator[Bar]:
@@ -89,17 +108,17 @@ def _merged(group: Sequence[Bar]) -> Bar:
     return Bar(first.start_s, end_s, f"{len(group)} intervals", "", first.colour)
 
 
-def _of_tracks(kind: LaneKind, tracks: Iterable[Track], names: Mapping[str, str]) -> Iterator[Lane]:
+def _of_tracks(kind: LaneKind, tracks: Iterable[Track]) -> Iterator[Lane]:
     for track in tracks:
         detections = sum(bar.detections or 0 for bar in track.bars)
-        title = names.get(track.name) or short_name(track.name) or "Faces"
+        title = short_name(track.name) or "Faces"
         is_minor = bool(track.name) and detections < FEW_DETECTIONS
         yield Lane(kind, track.name or kind, title, track.bars[0].colour, track.bars, is_minor)
 
 
-def _of_speakers(turns: Iterable[Bar], names: Mapping[str, str]) -> Iterator[Lane]:
+def _of_speakers(turns: Iterable[Bar]) -> Iterator[Lane]:
     for lane in _by_name("speaker", turns):
-        yield replace(lane, title=names.get(lane.key) or speaker_name(lane.key), colour=lane.bars[0].colour)
+        yield replace(lane, title=speaker_name(lane.key), colour=lane.bars[0].colour)
 
 
 def _by_name(kind: LaneKind, bars: Iterable[Bar]) -> Iterator[Lane]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Response
 
 from actors.stores.rules.people import NamedPerson
-from schemas.errors import UsageError
+from schemas.errors import NotFound, UsageError
 from schemas.paths import name_of
 from schemas.pipelines import AUDIO, AnsweredBy, is_human, order_of
 from vaengine.correcting.history import revision_of
 from vaengine.people.resolution import EntityResolution
 from vaengine.results.audio import speech_of
 from vaengine.results.lookup import VideoResults
+from vaengine.server.collection.entry import shown_text
 from vaengine.server.context import Reader
 from vaengine.server.error_answers import declared
 from vaengine.server.media.addresses import KEPT, PREFIX, Seconds, address_of
@@ -30,7 +31,7 @@ from vaengine.server.media.answers import (
 from vaengine.server.media.boxes import BoxColumns
 from vaengine.server.media.content import VideoContent, results_of_video, rows_of_pipeline, video_of
 from vaengine.server.media.frame_times import packed_times
-from vaengine.server.media.lanes import Lane, LaneKind, lanes_of
+from vaengine.server.media.lanes import Lane, LaneKind
 from vaengine.server.media.shelf import Shelf, closing_shelf
 
 MAX_PIXELS: Final = 16_384
@@ -116,12 +117,32 @@ def lanes(
     end_s = content.video.duration_s if end is None else end
     if start_s >= end_s:
         raise UsageError(f"nothing lies between {start_s:g} s and {end_s:g} s: `from` must come before `to`")
-    all_lanes = lanes_of(content.timeline, _names(store, content.results))
+    names = _names(store, content.results)
     return [
         _lane_answer(lane, lane.within(start_s, end_s, px))
-        for lane in all_lanes
+        for lane in (lane.named(names) for lane in content.lanes)
         if kind in (None, lane.kind) and key in (None, lane.key)
     ]
+
+
+@router.get("/lanes/{direction}")
+def interval(
+    video_id: str,
+    store: Reader,
+    shelf: Shelf,
+    direction: Literal["next", "previous"],
+    kind: LaneKind,
+    key: str,
+    at: Seconds,
+    source: Source = "corrected",
+) -> LaneBar | None:
+    """The interval of one lane that begins first at `at` or later, or last before it, unmerged; or null."""
+    lanes = shelf.contents.of(store, video_id, source).lanes
+    lane = next((lane for lane in lanes if (lane.kind, lane.key) == (kind, key)), None)
+    if lane is None:
+        raise NotFound(f"lane {kind} {shown_text(key)} of video {video_id}", store.url)
+    bar = lane.next_bar(at) if direction == "next" else lane.previous_bar(at)
+    return LaneBar.of(bar) if bar else None
 
 
 @router.get("/boxes")

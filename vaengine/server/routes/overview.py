@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.errors import UsageError
+from schemas.work.attempt import IN_QUARANTINE
 from vaengine.reporting.run_states import RunState
 from vaengine.server.collection.distributions import DistributionFigures
-from vaengine.server.collection.failures import FailureGroup, failure_groups, retry_figures
+from vaengine.server.collection.failures import (
+    FailureGroup,
+    failed_pipelines,
+    failure_groups,
+    retry_figures,
+)
 from vaengine.server.collection.overview import OverviewFigures, overview_of
 from vaengine.server.collection.quality import QualityFigures, quality_of
-from vaengine.server.context import Collection, Context, Reader
+from vaengine.server.context import Collection, Context, Reader, Writer
 from vaengine.server.error_answers import declared
 from vaengine.server.resources import Sample
 
@@ -51,6 +58,25 @@ class Overview(BaseModel):
     newest_event: int
 
 
+class FailureAction(BaseModel):
+    """What is to be done with every failure of one cause, as `/api/errors` names it.
+
+    `quarantine` keeps them from every retry and run until `release` tries them again.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["retry", "quarantine", "release"]
+    kind: Annotated[str, Field(max_length=500)]
+    cause: Annotated[str, Field(max_length=100_000)]
+
+
+class ChangedJobs(BaseModel):
+    """How many jobs were changed."""
+
+    jobs: int
+
+
 class Failures(BaseModel):
     """Failures by cause, and how trying again ended so far."""
 
@@ -83,13 +109,28 @@ def distributions(context: Context, store: Reader, collection: Collection) -> Di
 
 @router.get("/errors", responses=declared(401, 404, 503))
 def errors(collection: Collection) -> Failures:
-    """Failures by cause; the log of a video has tracebacks, its actions retry and release."""
+    """Failures by cause; the log of a video has tracebacks."""
     figures = retry_figures(collection.videos.values())
     return Failures(
         groups=failure_groups(collection.videos.values()),
         retried=figures.retried,
         retry_success_rate=figures.success_rate,
     )
+
+
+@router.post("/errors/actions", responses=declared(400, 401, 403, 404, 422, 503))
+def act_on_failures(store: Writer, collection: Collection, wanted: FailureAction) -> ChangedJobs:
+    """Retry, quarantine or release every failure of one cause."""
+    from vaengine.api import job_control
+
+    pipelines = failed_pipelines(collection.videos.values(), wanted.kind, wanted.cause)
+    if not pipelines:
+        raise UsageError("nothing fails by this cause: `GET /api/errors` lists the causes")
+    if (wanted.kind in IN_QUARANTINE) != (wanted.action == "release"):
+        raise UsageError("what is in quarantine can be released, and nothing else")
+    change = job_control.put_into_quarantine if wanted.action == "quarantine" else job_control.reopen
+    change(store, pipelines)
+    return ChangedJobs(jobs=len(pipelines))
 
 
 @router.get("/resources", responses=declared(401, 422))

@@ -89,14 +89,15 @@ class LogLine(BaseModel):
 
 
 class Action(BaseModel):
-    """What is to be done with the newest jobs of these videos.
+    """What is to be done with the jobs of these videos.
 
-    `release` tries again what is in quarantine; `retry` what failed, was cancelled or is paused.
+    `retry` tries again what failed, was cancelled or is paused; `quarantine` keeps what failed from every
+    retry and run until `release` tries it again.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    action: Literal["retry", "cancel", "pause", "release"]
+    action: Literal["retry", "cancel", "pause", "quarantine", "release"]
     video_ids: Annotated[list[str], Field(min_length=1, max_length=MAX_NAMED)]
 
 
@@ -142,7 +143,7 @@ def videos(
 
 @router.post("/actions", responses=declared(400, 401, 403, 404, 422, 503))
 def act(store: Writer, wanted: Action) -> Done:
-    """Retry, cancel, pause or release from quarantine; a run at work does it at once."""
+    """Retry, cancel, pause, quarantine or release; a run at work does it at once."""
     return acted(store, store.jobs_of(wanted.video_ids), wanted.action)
 
 
@@ -228,6 +229,7 @@ def acted(store: StorageBackend, jobs: Sequence[BatchJob], action: str) -> Done:
         "retry": (job_control.retry, "retried"),
         "cancel": (job_control.cancel, "cancelled"),
         "pause": (job_control.pause, "paused"),
+        "quarantine": (job_control.quarantine, "quarantined"),
         "release": (job_control.released, "released"),
     }
     carry_out, word = verbs[action]

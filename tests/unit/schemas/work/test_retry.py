@@ -45,6 +45,7 @@ def test_every_kind_of_failure_is_classified_once() -> None:
         "worker_lost",
         "poisoned",
         "cancelled",
+        "quarantined",
     }
     assert {kind.kind for kind in every_error()} | beside_the_tree == PERMANENT | TRANSIENT.keys()
     assert not PERMANENT & TRANSIENT.keys()

@@ -1,15 +1,17 @@
-"""Paused jobs go on with their batch, and whoever pauses is told how."""
+"""Paused jobs go on with their batch, whoever pauses is told how, and what is in quarantine stays there."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from actors.stores import open_store
-from schemas.pipelines import PERSON
+from schemas.pipelines import PERSON, SCENE
+from schemas.work.job import JobStatus
 from schemas.work.job_event import Control
-from tests.support.stores.fake_videos import RUN, Clip
+from tests.support.stores.fake_videos import RUN, Clip, broken
 from vaengine.api import job_control
 from vaengine.cli.app import outcome
 
@@ -55,3 +57,26 @@ def test_pause_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert job_control.unpaused(url, RUN.batch_id) == 1
     assert outcome(["pause", "--all", "--out", str(folder)]) == 0
     assert f"go on with: vaengine resume --out '{folder}'" in capsys.readouterr().err
+
+
+def test_a_retry_leaves_what_is_in_quarantine_alone_until_it_is_released(tmp_path: Path) -> None:
+    keys = CLIP.key(SCENE), CLIP.key(PERSON)
+    with closing(open_store(f"sqlite:///{tmp_path / 'batch_processing.db'}")) as store:
+
+        def states() -> list[JobStatus]:
+            [job] = store.jobs()
+            return [job.pipeline_results[key.pipeline].status for key in keys]
+
+        epoch = store.open_run(RUN)
+        store.register(epoch, [CLIP.video], [CLIP.job(*keys)])
+        store.finish(epoch, broken(CLIP.job(*keys), keys[0]))
+        assert len(job_control.quarantine(store, list(store.jobs()))) == 1
+        store.finish(epoch, broken(CLIP.job(*keys), keys[1]))
+        assert len(job_control.retry(store, list(store.jobs()))) == 1
+        assert states() == [JobStatus.FAILED, JobStatus.PENDING]
+        store.finish(epoch, broken(CLIP.job(*keys), keys[1]))
+        assert len(job_control.quarantine(store, list(store.jobs()))) == 1
+        assert job_control.retry(store, list(store.jobs())) == []
+        assert len(job_control.quarantined(store)) == 2
+        assert len(job_control.released(store, list(store.jobs()))) == 1
+        assert states() == [JobStatus.PENDING, JobStatus.PENDING]

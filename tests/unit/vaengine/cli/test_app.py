@@ -6,7 +6,8 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -117,6 +118,31 @@ def test_a_command_that_is_started_again_goes_on_with_its_batch(engine: type[Fak
         ("b9", beginning.at),
         ("b7", beginning.at),
     ]
+
+
+@pytest.mark.parametrize("command", [["run", "clip.mp4"], ["resume", "b7", "--out", "o"]])
+def test_a_run_is_shown_in_the_browser_as_long_as_it_lasts(
+    engine: type[FakeEngine], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    from vaengine.requests.checkpoint import Checkpoint
+
+    app.outcome(["run", "clip.mp4", "--out", "o"])
+    Checkpoint.of(engine.requests[0], "b7").write(Path("o"))
+    told: list[tuple[str, int]] = []
+
+    @contextmanager
+    def shown(request: RunRequest) -> Iterator[None]:
+        told.append(("shown", len(engine.requests)))
+        try:
+            yield
+        finally:
+            told.append(("gone", len(engine.requests)))
+
+    monkeypatch.setattr("vaengine.cli.runs.run.shown_in_browser", shown)
+    assert app.outcome(command) == 0
+    assert told == []
+    assert app.outcome([*command, "--open"]) == 0
+    assert told == [("shown", 2), ("gone", 3)]
 
 
 def test_without_options_results_go_below_the_working_folder(

@@ -204,6 +204,18 @@ def test_figures_of_the_pages_are_answered(client: TestClient) -> None:
     assert 'vaengine_videos{state="failed"} 1.0' in client.get("/metrics").text
 
 
+def test_the_newest_events_come_first_with_their_videos(served: tuple[TestClient, Any]) -> None:
+    client, store = served
+    recent = client.get("/api/events/recent", params={"limit": 2}).json()
+    newest = store.newest_event()
+    assert [(one["number"], one["name"], one["video_id"]) for one in recent] == [
+        (newest, "failed", FAILED.video_id),
+        (newest - 1, "failed", FAILED.video_id),
+    ]
+    assert len(client.get("/api/events/recent").json()) == newest
+    assert client.get("/api/events/recent", params={"limit": 0}).status_code == 422
+
+
 def test_a_batch_is_submitted_listed_and_cancelled(served: tuple[TestClient, Any], tmp_path: Path) -> None:
     client, store = served
     video = tmp_path / "straße.mp4"

@@ -70,6 +70,7 @@ def test_a_password_is_no_part_of_a_command_that_a_job_server_shows(
         (["a.mp4", "--db", "mysql://x"], "a store is files:DIR"),
         (["--video", "a.mp4"], "give paths without an option"),
         (["a.mp4", "--cluster", "auto"], "one --cluster"),
+        (["a.mp4", "--open"], "--open shows a run of this machine"),
     ],
 )
 def test_what_a_cluster_cannot_be_given_is_told_before_it_is_asked(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.stores.entries import NOON, video_entry
 from vaengine.server.collection.entry import VideoEntry, shown_text
-from vaengine.server.collection.failures import cause_of, failure_groups, retry_figures
+from vaengine.server.collection.failures import cause_of, failed_pipelines, failure_groups, retry_figures
 from vaengine.server.collection.index import Snapshot
 from vaengine.server.collection.overview import history_of, overview_of
 from vaengine.server.collection.quality import quality_of
@@ -72,6 +72,13 @@ def test_failures_of_one_cause_are_one_group_whatever_the_file_is_called() -> No
     assert (first.first_at, first.last_at) == (NOON - timedelta(hours=1), NOON)
     assert (first.retried, first.is_quarantined, second.is_quarantined) == (1, False, True)
     assert first.message == "/clips/clip-b.mp4: 12 of 250 frames are missing"
+
+
+def test_every_pipeline_of_a_cause_is_found_by_its_job() -> None:
+    failed, other = _failed("a", "/clips/a.mp4: 7 frames are missing"), _failed("b", "no sound", "sound")
+    [group] = failure_groups([failed])
+    assert failed_pipelines([failed, other], group.kind, group.cause) == {"job": ["person_tracking"]}
+    assert failed_pipelines([failed, other], "sound", group.cause) == {}
 
 
 def test_a_file_that_cannot_be_read_failed_when_it_was_registered() -> None:

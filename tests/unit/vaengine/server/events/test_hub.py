@@ -48,6 +48,8 @@ def test_a_new_client_gets_the_state_then_what_happens(tmp_path: Path) -> None:
         hello = await _next(stream, "hello")
         assert hello["number"] == store.newest_event()
         assert hello["progress"]["videos"] == {"pending": 1, "completed": 1, "failed": 1}
+        assert hello["progress"]["hours"] == {"pending": 0.000556, "completed": 0.001111, "failed": 0.002778}
+        assert [run["lanes"] for run in hello["progress"]["runs"]] == [[]]
         _pause(store, Control.PAUSE)
         jobs = await _next(stream, "jobs")
         assert (jobs["after"], jobs["last"]) == (hello["number"], hello["number"] + 1)

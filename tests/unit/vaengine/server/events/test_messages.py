@@ -9,7 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.work.job_event import JobEvent, NumberedEvent
-from vaengine.server.events.messages import GAP_S, events_message, message, ready_events
+from vaengine.server.events.messages import GAP_S, events_message, message, newest_events, ready_events
+
+
+class FakeLog:
+    """The events of a store with these numbers."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.events = _events(*numbers)
+
+    def newest_event(self) -> int:
+        return self.events[-1].number if self.events else 0
+
+    def events_after(self, number: int, limit: int) -> list[NumberedEvent]:
+        return [one for one in self.events if one.number > number][:limit]
 
 
 def _events(*numbers: int) -> list[NumberedEvent]:
@@ -47,3 +60,9 @@ def test_events_of_one_message_say_after_which_they_come() -> None:
     data = json.loads(text.split("data: ")[1])
     assert (data["after"], data["last"]) == (3, 5)
     assert [(one["number"], one["video_id"]) for one in data["events"]] == [(4, "video-a"), (5, None)]
+
+
+@given(st.sets(st.integers(1, 2000)), st.integers(1, 40))
+def test_the_newest_events_are_the_last_ones_whatever_numbers_are_gone(numbers: set[int], limit: int) -> None:
+    found = newest_events(FakeLog(*sorted(numbers)), limit)  # type: ignore[arg-type]
+    assert [one.number for one in found] == sorted(numbers)[-limit:]

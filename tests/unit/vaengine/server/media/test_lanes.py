@@ -26,6 +26,22 @@ def test_a_lane_keeps_to_what_is_in_view_and_bars_keep_their_own_edges() -> None
     assert [(bar.start_s, bar.end_s) for bar in lane.within(3.0, 10.0, 100).bars] == [(0.0, 4.0), (5.0, 9.0)]
 
 
+def test_the_next_interval_begins_from_a_time_on_and_the_one_before_it_begins_earlier() -> None:
+    lane = Lane("word", "word", "Words", None, tuple(_bars((0.0, 0.2), (0.3, 0.9), (0.5, 0.6), (2.0, 2.1))))
+    starts = {time_s: (lane.previous_bar(time_s), lane.next_bar(time_s)) for time_s in (0.0, 0.3, 0.4, 3.0)}
+    assert {
+        time_s: tuple(bar.start_s if bar else None for bar in both) for time_s, both in starts.items()
+    } == {0.0: (None, 0.0), 0.3: (0.0, 0.3), 0.4: (0.3, 0.5), 3.0: (2.0, None)}
+
+
+def test_a_lane_of_somebody_has_their_name_and_no_other_lane_has() -> None:
+    bars = tuple(_bars((0.0, 1.0)))
+    names = {"person_0001": "Anna", "laughter": "Anna"}
+    assert Lane("person", "person_0001", "P1", None, bars).named(names).title == "Anna"
+    assert Lane("person", "person_0002", "P2", None, bars).named(names).title == "P2"
+    assert Lane("sound", "laughter", "Laughter", None, bars).named(names).title == "Laughter"
+
+
 @given(st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 3)), max_size=200), st.integers(1, 200))
 def test_a_lane_never_has_many_more_bars_than_pixels_and_covers_the_same_edges(
     given_bars: list[tuple[float, float]], pixels: int

@@ -75,6 +75,16 @@ def test_one_lane_can_be_asked_for_in_a_part_of_the_video(served: Served) -> Non
     assert _of(served, "constant", "lanes?from=2&to=1").status_code == 400
 
 
+def test_the_interval_after_and_before_a_time_is_answered_however_long_the_video_is(served: Served) -> None:
+    cut = served[1]["constant"].clip.times_s[FRAMES // 2]
+    scenes = "kind=scene&key=scene"
+    assert _of(served, "constant", f"lanes/next?at=0.02&{scenes}").json()["start_s"] == pytest.approx(cut)
+    assert _of(served, "constant", f"lanes/previous?at={cut}&{scenes}").json()["start_s"] == 0.0
+    assert _of(served, "constant", f"lanes/next?at=99&{scenes}").json() is None
+    assert _of(served, "constant", "lanes/next?at=0&kind=sound&key=laughter").status_code == 404
+    assert _of(served, "constant", f"lanes/last?at=0&{scenes}").status_code == 422
+
+
 def test_boxes_are_those_of_the_very_frames(served: Served) -> None:
     columns = _of(served, "variable", "boxes?first=10&last=12").json()
     persons = {

@@ -57,6 +57,12 @@ export function ago(time) {
 export const instant = (time) =>
   typeof time === "number" ? new Date(time * 1000) : new Date(/[zZ]|[+-]\d\d:?\d\d$/.test(time) ? time : `${time.replace(" ", "T")}Z`);
 
+// 14:05:09 of today, 28 Nov, 14:05 of another day.
+export function moment(time) {
+  const at = instant(time), clockOf = (timeStyle) => at.toLocaleTimeString("en-GB", { timeStyle });
+  return at.toDateString() === new Date().toDateString() ? clockOf("medium") : `${at.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${clockOf("short")}`;
+}
+
 export const PIPELINES = {
   scene_detection: "Scenes", person_tracking: "Persons", face_analysis: "Faces", audio_processing: "Sound",
 };

@@ -24,11 +24,17 @@ export class View {
     }
   }
 
-  // Calls at most once in so many milliseconds, the last call counts.
-  calmly(work, ms = 1000) {
-    let timer = null;
-    return () => {
-      timer ??= setTimeout(() => { timer = null; if (!this.signal.aborted && !document.hidden) work(); }, ms);
-    };
-  }
+  calmly(work, ms = 1000) { return calmly(work, ms, this.signal); }
+}
+
+// Calls at most once in so many milliseconds, and a hidden page once it is seen again; the last call counts.
+export function calmly(work, ms, signal) {
+  let timer = null, isDue = false;
+  const run = () => {
+    timer = null;
+    isDue = document.hidden;
+    if (!signal.aborted && !isDue) work();
+  };
+  document.addEventListener("visibilitychange", () => { if (isDue && !document.hidden) run(); }, { signal });
+  return () => { timer ??= setTimeout(run, ms); };
 }

@@ -8,6 +8,7 @@ import { live } from "/static/js/live.js";
 import { View } from "/static/js/view.js";
 
 const SHOWN = 8; // names of videos of a group
+const DONE = { retry: "will be tried again", release: "will be tried again", quarantine: "in quarantine" };
 
 export async function mount(host, context) {
   const page = new Errors(host, context);
@@ -25,9 +26,9 @@ class Errors extends View {
   }
 
   async act(group, action) {
-    const done = await attempt(() => post("/api/videos/actions", { action, video_ids: group.video_ids }));
+    const done = await attempt(() => post("/api/errors/actions", { action, kind: group.kind, cause: group.cause }));
     if (!done) return;
-    notify([`${action === "retry" ? "to be tried again" : action}: ${counted(done.job_ids.length, "video")}`, ...done.notes].join("; "));
+    notify(`${counted(done.jobs, "video")} ${DONE[action]}`);
     await this.reload();
   }
 
@@ -51,8 +52,10 @@ class Errors extends View {
     return html`<section class="card" aria-label=${group.cause}>
       <div class="card-head"><div><h2 class="wrap">${group.cause}</h2>
         <p class="small soft"><span class="badge bad">${group.kind}</span> ${counted(group.count, "video")} · ${group.pipelines.map(pipelineName).join(", ")} · first ${ago(group.first_at)}, last ${ago(group.last_at)}${group.retried ? ` · ${counted(group.retried, "video")} tried again` : ""}</p></div>
-        <div class="row"><button @click=${() => this.act(group, group.is_quarantined ? "release" : "retry")}>${group.is_quarantined ? "Release and retry" : "Retry"}</button>
-          ${group.is_quarantined ? html`<span class="badge warn" title="Each try ended its process: only you can have it tried again">quarantine</span>` : html`<button title="Nothing tries these again but you" @click=${() => this.act(group, "cancel")}>Quarantine</button>`}</div></div>
+        <div class="row">${group.is_quarantined ? html`<span class="badge warn" title="No run and no retry tries these until you release them">in quarantine</span>
+          <button title="Have these tried again" @click=${() => this.act(group, "release")}>Release</button>` : html`
+          <button title="Have these tried again" @click=${() => this.act(group, "retry")}>Retry</button>
+          <button title="No run and no retry tries these until you release them" @click=${() => this.act(group, "quarantine")}>Quarantine</button>`}</div></div>
       <ul class="row small">${group.video_ids.slice(0, SHOWN).map((id) => html`<li class="wrap"><a href=${`/videos/${encodeURIComponent(id)}`}>${id}</a></li>`)}
         ${group.count > SHOWN ? html`<li class="soft">and ${group.count - SHOWN} more</li>` : nothing}</ul>
       <details @toggle=${(event) => { if (event.target.open) this.openTrace(group); }}><summary class="small">Traceback</summary><pre class="trace">${this.traces.get(keyOf(group)) ?? "…"}</pre></details>

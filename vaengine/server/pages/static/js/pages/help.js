@@ -9,7 +9,7 @@ const PAGES = [
   ["/search", "Search", "who, what and where, in relation to each other; what is said; what looks alike"],
   ["/people", "People", "who is who in all videos: names, merging, splitting"],
   ["/quality", "Quality", "how sure the results are, and which videos differ from the others"],
-  ["/errors", "Errors", "what failed, grouped by its cause, and trying it again"],
+  ["/errors", "Errors", "what failed, grouped by its cause; retry, quarantine and release"],
   ["/resources", "Resources", "processors, memory and disks, now and before"],
 ];
 

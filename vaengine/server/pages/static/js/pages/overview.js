@@ -3,12 +3,13 @@ import { html, nothing } from "/static/vendor/lit-html.js";
 import { address, get, post } from "/static/js/api.js";
 import { attempt, notify } from "/static/js/notices.js";
 import { empty, loading, meter, pageHead, stateBadge, tile } from "/static/js/parts.js";
-import { ago, clock, count, counted, duration, fixed, instant, pipelineName } from "/static/js/format.js";
+import { ago, clock, count, counted, duration, fixed, instant, moment, pipelineName } from "/static/js/format.js";
 import { live } from "/static/js/live.js";
 import { plot } from "/static/js/plot.js";
 import { View } from "/static/js/view.js";
 
 const STATES = [["completed", "good"], ["running", ""], ["retrying", ""], ["pending", ""], ["paused", ""], ["interrupted", "warn"], ["failed", "bad"]];
+const ALWAYS = new Set(["completed", "running", "pending", "failed"]);
 const SPANS = { 60: "a minute", 3600: "an hour", 86400: "a day", 604800: "a week" };
 const KEPT = 600; // points of the pace, five minutes
 const NEWS = 12;
@@ -19,8 +20,9 @@ export async function mount(host, context) {
   live.on(["hello", "reset", "progress"], (detail) => page.moved(detail.progress ?? detail), context.signal);
   live.on(["jobs"], (detail) => page.happened(detail.events), context.signal);
   live.on(["jobs", "reset"], page.calmly(() => page.reload(), 2000), context.signal);
+  live.on(["reset"], () => { page.news = []; page.recall(); }, context.signal);
   if (live.progress) page.moved(live.progress);
-  await page.reload();
+  await Promise.all([page.reload(), page.recall()]);
 }
 
 class Overview extends View {
@@ -40,16 +42,24 @@ class Overview extends View {
 
   moved(progress) {
     if (!progress?.videos) return;
-    const run = progress.runs.find((one) => one.frames_total !== undefined);
-    if (run) {
-      this.pace = [[...this.pace[0], Date.now() / 1000].slice(-KEPT), [...this.pace[1], run.fps].slice(-KEPT)];
+    const runs = progress.runs.filter((one) => one.frames_total !== undefined);
+    if (runs.length) {
+      const fps = runs.reduce((sum, run) => sum + run.fps, 0);
+      this.pace = [[...this.pace[0], Date.now() / 1000].slice(-KEPT), [...this.pace[1], fps].slice(-KEPT)];
     }
     this.update({ progress });
     this.draw();
   }
 
   happened(events) {
-    this.update({ news: [...events.filter((one) => one.name !== "chunk").reverse(), ...this.news].slice(0, NEWS) });
+    const known = new Map([...this.news, ...events].map((one) => [one.number, one]));
+    this.update({ news: [...known.values()].sort((a, b) => b.number - a.number).slice(0, NEWS) });
+  }
+
+  // What happened before the page was opened.
+  async recall() {
+    const events = await attempt(() => get(address("/api/events/recent", { limit: NEWS }), { signal: this.signal }));
+    if (events) this.happened(events);
   }
 
   draw() {
@@ -78,23 +88,23 @@ class Overview extends View {
   full() {
     const runs = (this.progress?.runs ?? []).filter((one) => one.state !== "ended"), { history } = this.overview.figures;
     return html`<div class="stack">
-      ${this.states()}
+      ${this.states(runs.length > 0)}
       ${runs.map((run) => this.run(run))}
       ${this.pipelines()}
       <div class="grid">
         ${runs.length ? html`<section class="card"><h2>Frames a second</h2><div class="plot pace"></div></section>` : nothing}
         ${history.length > 1 ? html`<section class="card"><h2>Videos done in ${SPANS[this.overview.figures.bucket_s] ?? duration(this.overview.figures.bucket_s)}</h2><div class="plot history"></div></section>` : nothing}
-        <section class="card"><h2>What happened</h2>${this.news.length ? html`<ul class="news">${this.news.map((one) => html`<li><span class="soft tiny">${new Date(one.at).toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false })}</span>
-          <span class="wrap">${one.video_id ? html`<a href=${`/videos/${encodeURIComponent(one.video_id)}`}>${one.video_id}</a> ` : nothing}${one.pipeline ? `${pipelineName(one.pipeline)} ` : ""}${one.name}</span></li>`)}</ul>` : html`<p class="soft">News of videos appear here while this page is open.</p>`}</section>
+        <section class="card"><h2>What happened</h2>${this.news.length ? html`<ul class="news">${this.news.map((one) => html`<li><span class="soft tiny">${moment(one.at)}</span>
+          <span class="wrap">${one.video_id ? html`<a href=${`/videos/${encodeURIComponent(one.video_id)}`}>${one.video_id}</a> ` : nothing}${one.pipeline ? `${pipelineName(one.pipeline)} ` : ""}${one.name}</span></li>`)}</ul>` : html`<p class="soft">Nothing yet.</p>`}</section>
       </div>
       ${this.table()}
     </div>`;
   }
 
   pipelines() {
-    const rows = Object.entries(this.overview.figures.pipelines), lanes = new Map(this.overview.runs.flatMap((run) => run.lanes.map((lane) => [lane.pipeline, lane])));
+    const rows = Object.entries(this.overview.figures.pipelines), lanes = lanesOf(this.progress?.runs ?? this.overview.runs);
     if (!rows.length) return nothing;
-    return html`<section class="card flush scroll-x" aria-label="Pipelines" tabindex="0"><table><thead><tr><th>Pipeline</th><th class="spread">Videos</th><th class="num">Completed</th><th class="num">Failed</th><th class="num">Annotations</th><th class="num">Work a video</th><th class="num">Real-time factor</th></tr></thead><tbody>
+    return html`<section class="card flush scroll-x" aria-label="Pipelines" tabindex="0"><table><thead><tr><th>Pipeline</th><th class="spread">Videos</th><th class="num">Completed</th><th class="num">Failed</th><th class="num">Annotations</th><th class="num" title="Decode and model time, the average of the videos that completed">Work a video, average</th><th class="num">Real-time factor</th></tr></thead><tbody>
       ${rows.map(([name, one]) => {
         const all = Object.values(one.states).reduce((sum, number) => sum + number, 0) || 1, lane = lanes.get(name), done = lane?.frames_total ? `${count(lane.frames_done)} of ${count(lane.frames_total)} at work` : "";
         return html`<tr><td><b>${pipelineName(name)}</b></td><td class="spread">${meter(STATES.filter(([state]) => one.states[state]).map(([state, kind]) => ({ name: state, kind, share: one.states[state] / all })))}<span class="tiny soft">${done}</span></td>
@@ -107,12 +117,20 @@ class Overview extends View {
     return eta && eta.high_s > eta.low_s ? `${clock(eta.low_s)} to ${clock(eta.high_s)}` : null;
   }
 
-  states() {
-    const counts = this.progress?.videos ?? Object.fromEntries(Object.entries(this.overview.figures.states).map(([state, one]) => [state, one.videos])), all = Object.values(counts).reduce((sum, one) => sum + one, 0);
-    const known = STATES.filter(([state]) => counts[state]);
-    return html`<section class="card" aria-label="Videos by state">${meter(known.map(([state, kind]) => ({ name: state, kind, share: counts[state] / Math.max(1, all) })))}
-      <div class="row states">${STATES.filter(([state]) => counts[state] || ["completed", "failed"].includes(state)).map(([state]) => html`<a class="state" href=${address(state === "failed" ? "/errors" : "/videos", state === "failed" ? {} : { status: state })}>
-        <b>${count(counts[state] ?? 0)}</b> ${state}</a>`)}</div></section>`;
+  // Videos and hours by state: those of the stream are newer.
+  get byState() {
+    const { states } = this.overview.figures, { videos, hours } = this.progress ?? {};
+    if (videos) return Object.fromEntries(Object.keys(videos).map((state) => [state, { videos: videos[state], hours: hours[state] }]));
+    return states;
+  }
+
+  states(isAtWork) {
+    const { byState } = this, all = Object.values(byState).reduce((sum, one) => sum + one.videos, 0), pace = this.overview.figures.videos_per_hour;
+    const known = STATES.filter(([state]) => byState[state]?.videos);
+    return html`<section class="card" aria-label="Videos by state">${meter(known.map(([state, kind]) => ({ name: state, kind, share: byState[state].videos / Math.max(1, all) })))}
+      <div class="row states">${STATES.filter(([state]) => byState[state]?.videos || ALWAYS.has(state)).map(([state]) => html`<a class="state" href=${address(state === "failed" ? "/errors" : "/videos", state === "failed" ? {} : { status: state })}>
+        <b>${count(byState[state]?.videos ?? 0)}</b> ${state}${byState[state]?.hours ? html` <span class="small">${duration(3600 * byState[state].hours)}</span>` : nothing}</a>`)}
+        ${isAtWork && pace !== null ? html`<span class="state" title="Of all runs, in the last hour in which a video ended"><b>${count(pace)}</b> videos an hour</span>` : nothing}</div></section>`;
   }
 
   run(run) {
@@ -139,4 +157,14 @@ class Overview extends View {
         <td class="soft">${ago(row.started_at)}</td><td class="num">${count(row.inputs)}</td><td class="num">${count(row.videos.completed ?? 0)}</td><td class="num">${count(row.videos.failed ?? 0)}</td>
         <td class="num">${row.videos.failed ? html`<button @click=${() => this.act(row.batch_id, "retry")}>Retry failed</button>` : nothing}</td></tr>`)}</tbody></table></section>`;
   }
+}
+
+// What is at work of each pipeline, over all runs.
+export function lanesOf(runs) {
+  const lanes = new Map();
+  for (const { pipeline, frames_done, frames_total } of runs.flatMap((run) => run.lanes)) {
+    const sum = lanes.get(pipeline) ?? { frames_done: 0, frames_total: 0 };
+    lanes.set(pipeline, { frames_done: sum.frames_done + frames_done, frames_total: sum.frames_total + frames_total });
+  }
+  return lanes;
 }

@@ -4,12 +4,16 @@ import { icon } from "/static/js/icons.js";
 import { attempt, notify } from "/static/js/notices.js";
 import { empty, face, loading, pageHead } from "/static/js/parts.js";
 import { counted } from "/static/js/format.js";
+import { live } from "/static/js/live.js";
 import * as people from "/static/js/people_api.js";
 import { View } from "/static/js/view.js";
+
+const CALM_MS = 5000;
 
 export async function mount(host, context) {
   const page = new People(host, context);
   page.update();
+  live.on(["jobs", "reset"], page.calmly(() => page.reload(), CALM_MS), context.signal);
   await page.reload();
 }
 
@@ -22,11 +26,14 @@ class People extends View {
   parts = new Set();
   text = "";
 
+  // What is typed and chosen stays; pictures are fetched of whom something has changed.
   async reload() {
+    const before = new Map((this.everybody ?? []).map((one) => [one.person_id, JSON.stringify(one)]));
     await this.load(async () => ({ everybody: await people.everybody({ signal: this.signal }) }));
     await this.load(async () => ({ unnamed: await people.unnamed({ signal: this.signal }) }));
     for (const person of this.everybody ?? []) {
       if (this.signal.aborted) return;
+      if (this.sheets.has(person.person_id) && before.get(person.person_id) === JSON.stringify(person)) continue;
       const sheet = await attempt(() => people.portraitsOf(person.person_id, { signal: this.signal }));
       if (sheet) this.sheets.set(person.person_id, sheet.portraits);
       this.update();

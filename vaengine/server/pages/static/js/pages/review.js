@@ -16,9 +16,11 @@ import { Lanes } from "/static/js/review/lanes.js";
 import { KEYS, actionOf, keyNames } from "/static/js/review/keys.js";
 import * as edits from "/static/js/review/edits.js";
 import { Corrections } from "/static/js/review/corrections.js";
+import { calmly } from "/static/js/view.js";
 
 const SWITCHES = [["boxes", "Boxes"], ["poses", "Poses"], ["faces", "Faces"], ["names", "Names"], ["subtitles", "Subtitles"]];
 const RATES = [0.25, 0.5, 1, 1.5, 2, 4];
+const CALM_MS = 2000; // between two looks for new results
 
 export async function mount(host, { id, query, signal }) {
   render(loading, host);
@@ -37,7 +39,7 @@ export async function mount(host, { id, query, signal }) {
 
 class Review {
   made = []; // what was edited since the page was opened, of which the last is undone first
-  state = { note: "", selected: null, loose: null, source: "corrected", corrections: null, lane: null, tab: "transcript", isReady: false };
+  state = { note: "", selected: null, loose: null, source: "corrected", corrections: null, lane: null, tab: "transcript", isReady: false, isOffered: false };
 
   constructor(host, facts, packed, utterances, signal) {
     Object.assign(this, { host, facts, utterances, signal });
@@ -71,6 +73,7 @@ class Review {
     this.state.isReady = true;
     this.drawFrame();
     this.render();
+    this.follow();
   }
 
   async loadVideo() {
@@ -100,11 +103,39 @@ class Review {
     this.render();
   }
 
+  // A run or somebody else may change the results while the page is open.
+  follow() {
+    const look = calmly(() => this.look(), CALM_MS, this.signal);
+    live.on(["jobs"], ({ events }) => { if (events.some((one) => one.video_id === this.id)) look(); }, this.signal);
+    live.on(["reset"], look, this.signal);
+    look(); // what has happened since the facts were read
+  }
+
+  // Reads results again that have changed. They are offered where somebody draws or answers a dialog; what is on
+  // its way to the server has them read once it is there.
+  async look() {
+    if (this.corrections.isSending) return;
+    const found = await attempt(() => this.factsNow());
+    if (!found || this.corrections.isSending || stateOf(found) === stateOf(this.facts)) return;
+    this.state.isOffered = true;
+    this.render();
+    if (!this.corrections.draft && !document.querySelector("dialog[open]")) await this.reread();
+  }
+
+  factsNow() { return get(address(videoPath(this.id, "/review"), { source: this.state.source }), { signal: this.signal }); }
+
   // The results have changed: everything of them is read again.
   async reread() {
+    if (this.state.isOffered) await this.readWords();
+    this.state.isOffered = false;
     this.boxes.forget();
     this.state.corrections = null;
     await this.refresh();
+  }
+
+  async readWords() {
+    const utterances = await attempt(() => get(videoPath(this.id, "/words"), { signal: this.signal }));
+    if (utterances) Object.assign(this, { utterances, cues: cuesOf(utterances), saidAt: undefined });
   }
 
   async showSource(source) {
@@ -122,7 +153,7 @@ class Review {
   // Names have changed: everything with names in it is read again.
   async refresh() {
     await attempt(async () => {
-      const { people, revision, is_corrected, pipelines, provenance } = await get(address(videoPath(this.id, "/review"), { source: this.state.source }), { signal: this.signal });
+      const { people, revision, is_corrected, pipelines, provenance } = await this.factsNow();
       Object.assign(this.facts, { people, revision, is_corrected, pipelines, provenance });
       await this.boxes.load(this.player.frame); // before the timeline, for which all of the video is read
       this.render();
@@ -226,9 +257,11 @@ class Review {
   }
 
   async toNeighbour(direction) {
-    const { lane } = this.state;
+    const { state: { lane }, player, clock: times } = this;
     if (!lane) return;
-    const start = await this.lanes.neighbour(lane, this.player.timeS, direction);
+    // What begins within the frame on the screen is neither: times of sound lie between those of frames.
+    const from = (direction > 0 ? times.endOf(player.frame) : player.timeS) - times.tickS / 2;
+    const start = await this.lanes.neighbour(lane, from, direction);
     if (start === null) notify(`${lane.title} has no ${direction > 0 ? "later" : "earlier"} interval`);
     else await this.player.seekTime(start);
   }
@@ -306,6 +339,7 @@ class Review {
         <h1 class="cut" title=${facts.name}>${facts.name}</h1>
         <p class="about">${facts.has_pictures ? `${facts.width} × ${facts.height} · ${facts.fps.toFixed(2).replace(/\.?0+$/, "")} fps · ` : ""}${clock(facts.duration_s)}</p>
         <div class="end">
+          ${this.state.isOffered ? html`<button title="A run or somebody else has changed the results of this video" @click=${() => this.reread()}>Show new results</button>` : nothing}
           ${this.state.isPreview ? html`<span class="badge" title="This browser cannot play the file itself">preview</span>` : nothing}
           ${facts.is_exact ? nothing : html`<span class="badge warn" title="The file does not say when its frames are shown">estimated times</span>`}
           ${facts.pipelines.map((one) => (one.status === "completed" ? nothing : html`<span class="badge ${one.status === "failed" ? "bad" : "busy"}" title=${one.error ?? ""}>${pipelineName(one.pipeline)}: ${one.status}</span>`))}
@@ -439,6 +473,7 @@ class Review {
 }
 
 const isPerson = (kind) => kind === "person" || kind === "face" || kind === "speaker";
+const stateOf = ({ revision, pipelines }) => JSON.stringify([revision, pipelines]);
 const same = (a, b) => a && b && a.kind === b.kind && a.key === b.key;
 
 export const keyTable = () => html`<div class="key-groups">${KEYS.map(({ group, keys }) => html`<section><h3>${group}</h3><dl class="keys">

@@ -39,15 +39,11 @@ export class Lanes extends EventTarget {
     this.draw();
   }
 
-  // Begin of the next or last interval of a lane, unmerged; null where there is none.
+  // Begin of the interval of a lane that begins first from a time on, or last before it; null where there is none.
   async neighbour(lane, timeS, direction) {
-    const [from, to] = direction > 0 ? [timeS, this.durationS] : [Math.min(this.startS, 0), timeS];
-    if (from >= to) return null;
-    const query = { from: from.toFixed(4), to: to.toFixed(4), px: 16384, kind: lane.kind, key: lane.key, source: this.source };
-    const [own] = await get(address(videoPath(this.id, "/lanes"), query), { signal: this.signal });
-    const starts = (own?.bars ?? []).map((bar) => bar.start_s);
-    const found = direction > 0 ? starts.filter((start) => start > timeS + 1e-4) : starts.filter((start) => start < timeS - 1e-4);
-    return found.length ? (direction > 0 ? Math.min(...found) : Math.max(...found)) : null;
+    const part = `/lanes/${direction > 0 ? "next" : "previous"}`, query = { kind: lane.kind, key: lane.key, at: String(timeS), source: this.source };
+    const found = await get(address(videoPath(this.id, part), query), { signal: this.signal });
+    return found?.start_s ?? null;
   }
 
   zoom(factor, aroundS = (this.from + this.to) / 2) {
