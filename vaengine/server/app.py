@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 
-from vaengine.server.audit import Audit
 from vaengine.server.context import ServerContext, attach
 from vaengine.server.error_answers import answer_errors, declared
-from vaengine.server.guard import Guard
+from vaengine.server.middleware.audit import Audit
+from vaengine.server.middleware.guard import Guard
 from vaengine.server.pages import STATIC
 from vaengine.server.routers import ROUTERS
 from vaengine.server.settings import ServerSettings

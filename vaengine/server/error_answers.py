@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 
 from schemas import errors
 from schemas.errors import UsageError, VaengineError
-from vaengine.server.access import Refusal
+from vaengine.server.refusal import Refusal
 
 log = logging.getLogger(__name__)
 

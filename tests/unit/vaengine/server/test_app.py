@@ -22,7 +22,7 @@ from tests.support.stores.served import (
     settings_of,
 )
 from vaengine.server.app import make_app
-from vaengine.server.guard import COOKIE, HEADERS
+from vaengine.server.middleware.guard import COOKIE, HEADERS
 
 KINDS = {"sqlite": "sqlite:///{}/batch_processing.db", "files": "files:{}"}
 

@@ -14,7 +14,7 @@ import vaengine
 from actors.stores import open_store
 from schemas.errors import ServerRefused
 from tests.support.stores.served import BASE, DONE, FAILED, TOKEN, client_of, filled_store, settings_of
-from vaengine.server.access import Visit, refusal_of
+from vaengine.server.middleware.access import Visit, refusal_of
 
 PATH = f"/api/videos/{DONE.video_id}"
 WHO: dict[str, Any] = {"kind": "person", "label": "person_0001"}

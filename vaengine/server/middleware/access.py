@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
+from vaengine.server.refusal import Refusal
 from vaengine.server.settings import ServerSettings
 
 READING: Final = ("GET", "HEAD", "OPTIONS")
@@ -42,20 +43,6 @@ class Visit:
     token: str = ""
     address: str = ""
     is_link: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a request is refused: an HTTP status, the kind of the error, what is wrong, what to do.
-
-    `retry_after_s` is when it may be sent again, None where time changes nothing.
-    """
-
-    status: HTTPStatus
-    kind: str
-    what: str
-    cure: str
-    retry_after_s: int | None = None
 
 
 def refusal_of(visit: Visit, settings: ServerSettings) -> Refusal | None:

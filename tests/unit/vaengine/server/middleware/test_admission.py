@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.support.stores.served import TOKEN, client_of, filled_store, settings_of
-from vaengine.server.access import Visit
-from vaengine.server.admission import Admission
+from vaengine.server.middleware.access import Visit
+from vaengine.server.middleware.admission import Admission
 from vaengine.server.rate_limits import RateLimits
 
 LIMITS = RateLimits(

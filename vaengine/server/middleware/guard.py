@@ -11,11 +11,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vaengine.server.access import READING, Visit, is_token
-from vaengine.server.admission import Admission
 from vaengine.server.error_answers import refused
+from vaengine.server.middleware.access import READING, Visit, is_token
+from vaengine.server.middleware.admission import Admission
+from vaengine.server.middleware.slow_bodies import received_in_time
 from vaengine.server.settings import ServerSettings
-from vaengine.server.slow_bodies import received_in_time
 
 COOKIE: Final = "vaengine_token"
 POLICY: Final = "; ".join(

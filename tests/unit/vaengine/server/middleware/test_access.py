@@ -9,7 +9,7 @@ import pytest
 
 from schemas.errors import InvalidSetting
 from tests.support.stores.served import TOKEN, settings_of
-from vaengine.server.access import QUESTIONS, Visit, refusal_of
+from vaengine.server.middleware.access import QUESTIONS, Visit, refusal_of
 
 LOCAL = settings_of("sqlite:////nowhere/s.db", Path("/nowhere"))
 NETWORK = replace(LOCAL, host="0.0.0.0", allowed_hosts=("lab.example.org",))

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
-from vaengine.server.access import (
+from vaengine.server.middleware.access import (
     TOKEN_CURE,
-    Refusal,
     Visit,
     changes_store,
     is_expensive,
@@ -18,6 +17,7 @@ from vaengine.server.access import (
     refusal_of,
 )
 from vaengine.server.rate_limits import ClientBuckets, Kind, RateLimits
+from vaengine.server.refusal import Refusal
 from vaengine.server.settings import ServerSettings
 
 WRONG_TOKEN: Final = "wrong_token"  # the kind of a refusal

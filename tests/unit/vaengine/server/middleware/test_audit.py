@@ -16,7 +16,7 @@ from tests.support.stores.served import DONE, TOKEN, client_of, filled_store, se
 from vaengine.maintenance import maintenance
 from vaengine.maintenance.audit_mentions import audit_mentions
 from vaengine.requests.store_location import AUDIT_FILE
-from vaengine.server.audit import AuditEntry, AuditLog
+from vaengine.server.middleware.audit import AuditEntry, AuditLog
 
 ENTRY = AuditEntry("2026-01-01T00:00:00.000+00:00", "10.0.0.1", "POST", "/api/people/edits", 200)
 

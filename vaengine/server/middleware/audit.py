@@ -18,8 +18,8 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vaengine.requests.store_location import AUDIT_FILE
-from vaengine.server.access import changes_store
-from vaengine.server.guard import client_address
+from vaengine.server.middleware.access import changes_store
+from vaengine.server.middleware.guard import client_address
 from vaengine.server.settings import ServerSettings
 
 log = logging.getLogger(__name__)
