@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -34,10 +35,13 @@ class MediaCache:
         return self._folder / fingerprint[:2] / fingerprint / name
 
     def found(self, fingerprint: str, name: str) -> Path | None:
-        """A file that was made; it counts as used now."""
+        """A file that was made; it counts as used now.
+
+        Its time of modification stays: by that a browser knows that what it has is still the same.
+        """
         path = self.place(fingerprint, name)
         try:
-            os.utime(path)
+            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
         except OSError:
             return None
         return path
@@ -67,4 +71,4 @@ class MediaCache:
                 facts = path.stat()
             except OSError:
                 continue  # somebody else has removed it
-            yield facts.st_mtime_ns, facts.st_size, path
+            yield facts.st_atime_ns, facts.st_size, path

@@ -170,7 +170,7 @@ def test_a_plot_is_drawn_again_with_the_name(out: Path, person: Command) -> None
         if words:
             person(*words)
         with closing(open_store(f"sqlite:///{out}/batch_processing.db")) as store:
-            marks.append(_plot_of(store, "alpha").mark)
+            marks.append(_plot_of(store, "alpha", "machine").mark)
     assert marks[0] == marks[2] != marks[1]
 
 

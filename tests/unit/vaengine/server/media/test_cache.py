@@ -25,6 +25,17 @@ def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
     assert (old.exists(), middle.exists(), new.exists()) == (True, False, True)
 
 
+def test_use_leaves_the_time_of_modification_by_which_browsers_know_a_file(tmp_path: Path) -> None:
+    cache = MediaCache(tmp_path)
+    path = cache.prepare("ab", "thumbnail.jpg")
+    path.write_bytes(b"picture")
+    os.utime(path, (1000, 1000))
+    assert cache.found("ab", "thumbnail.jpg") == path
+    facts = path.stat()
+    assert facts.st_mtime == 1000
+    assert facts.st_atime > 1000
+
+
 def test_only_a_fingerprint_names_a_folder(tmp_path: Path) -> None:
     for name in ("", "../../etc", "AB", "a/b"):
         with pytest.raises(ValueError, match="fingerprint"):

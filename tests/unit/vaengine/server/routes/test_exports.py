@@ -92,6 +92,7 @@ def test_an_export_of_what_is_not_there_is_refused_at_once(client: TestClient) -
     assert client.get("/api/exports").json() == []
 
 
+@pytest.mark.logs_errors
 def test_an_export_that_fails_says_why_and_the_next_one_is_written(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
