@@ -54,6 +54,7 @@ def shots(video_id: str) -> list[Shot]:
         Shot("videos", "/videos", "tbody tr"),
         Shot("search", "/search?find=face", ".moment"),
         Shot("people", "/people", ".card"),
+        Shot("exports", "/exports", "section", "light"),
         Shot("quality", "/quality", "tbody tr", "dark"),
         Shot("errors", "/errors", ".card"),
         Shot("resources", "/resources", ".plot canvas", "dark"),

@@ -53,7 +53,7 @@ class Exports extends View {
   order() {
     const { form } = this, set = (name, of = "value") => (event) => { form[name] = event.target[of]; this.update(); };
     const chosen = this.formats.find((one) => one.name === form.format);
-    return html`<section class="card" aria-label="New export"><form class="builder" @submit=${(event) => this.begin(event)}>
+    return html`<section class="card stack tight" aria-label="New export"><form class="builder" @submit=${(event) => this.begin(event)}>
       <label class="field">Format<select @change=${set("format")}>${this.formats.map((one) => html`<option value=${one.name} ?selected=${one.name === form.format}>${one.name}</option>`)}</select></label>
       <label class="field">Whose rows<select @change=${set("source")}>${SOURCES.map(([value, text]) => html`<option value=${value} ?selected=${value === form.source}>${text}</option>`)}</select></label>
       <label class="field">Batch<input placeholder="all videos" .value=${form.batch} @input=${set("batch")} autocomplete="off"></label>
