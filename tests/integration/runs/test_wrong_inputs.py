@@ -150,6 +150,7 @@ def test_wrong_use_is_told_in_one_line_and_changes_nothing(
     ("typed", "says"),
     [
         ("quarantine release {video}", "nothing of it is in quarantine"),
+        ("quarantine add {video}", "only what failed can be put into quarantine"),
         ("retry {video}", "only jobs that failed, were cancelled or are paused can be retried"),
     ],
 )

@@ -103,6 +103,21 @@ def quarantine_list(out: Out = None, db: Db = None, as_json: Json = False, verbo
         typer.echo("nothing is in quarantine")
 
 
+@quarantine_app.command("add")
+def quarantine_add(
+    jobs: Jobs = None,
+    every: All = False,
+    out: Out = None,
+    db: Db = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Put what failed of jobs into quarantine: nothing tries it until it is released."""
+    from vaengine.api import job_control
+
+    _control("quarantined", job_control.quarantine, jobs, every, out, db, as_json=as_json)
+
+
 @quarantine_app.command("release")
 def quarantine_release(
     jobs: Jobs = None,

@@ -74,6 +74,7 @@ def test_a_retry_leaves_what_is_in_quarantine_alone_until_it_is_released(tmp_pat
         store.finish(epoch, broken(CLIP.job(*keys), keys[1]))
         assert len(job_control.retry(store, list(store.jobs()))) == 1
         assert states() == [JobStatus.FAILED, JobStatus.PENDING]
+        assert store.lease(epoch, keys) == {keys[1]}
         store.finish(epoch, broken(CLIP.job(*keys), keys[1]))
         assert len(job_control.quarantine(store, list(store.jobs()))) == 1
         assert job_control.retry(store, list(store.jobs())) == []

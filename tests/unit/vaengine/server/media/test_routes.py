@@ -76,7 +76,7 @@ def test_one_lane_can_be_asked_for_in_a_part_of_the_video(served: Served) -> Non
 
 
 def test_the_interval_after_and_before_a_time_is_answered_however_long_the_video_is(served: Served) -> None:
-    cut = served[1]["constant"].clip.times_s[FRAMES // 2]
+    cut = float(served[1]["constant"].clip.times_s[FRAMES // 2])
     scenes = "kind=scene&key=scene"
     assert _of(served, "constant", f"lanes/next?at=0.02&{scenes}").json()["start_s"] == pytest.approx(cut)
     assert _of(served, "constant", f"lanes/previous?at={cut}&{scenes}").json()["start_s"] == 0.0
