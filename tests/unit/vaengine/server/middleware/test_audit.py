@@ -43,18 +43,18 @@ def test_what_changes_something_is_a_line_with_who_what_and_the_outcome(
     client: TestClient, tmp_path: Path
 ) -> None:
     begun = datetime.now(UTC) - timedelta(seconds=1)
-    client.put("/api/queries/people", json={"find": "person"})
+    client.put("/api/queries/anybody", json={"find": "person"})
     client.post(f"/api/videos/{DONE.video_id}/corrections/undo", json={"revision": "none"})
     client.post("/api/batches/batch-9/actions", json={"action": "cancel"})
     client.post("/api/videos/actions", json={"action": "no such"})
-    client.delete("/api/queries/people")
+    client.delete("/api/queries/anybody")
     lines = _lines(tmp_path)
     assert [(line["method"], line["path"], line["status"]) for line in lines] == [
-        ("PUT", "/api/queries/people", 200),
+        ("PUT", "/api/queries/anybody", 200),
         ("POST", f"/api/videos/{DONE.video_id}/corrections/undo", 409),
         ("POST", "/api/batches/batch-9/actions", 404),
         ("POST", "/api/videos/actions", 422),
-        ("DELETE", "/api/queries/people", 200),
+        ("DELETE", "/api/queries/anybody", 200),
     ]
     assert [line.get("video_id") for line in lines] == [None, DONE.video_id, None, None, None]
     assert [line.get("batch_id") for line in lines] == [None, None, "batch-9", None, None]
@@ -90,7 +90,7 @@ def test_a_write_that_fails_within_the_server_is_recorded_once(
         raise ValueError("a fault")
 
     monkeypatch.setattr("vaengine.queries.language.saved.save", fail)
-    assert client.put("/api/queries/people", json={"find": "person"}).status_code == 500
+    assert client.put("/api/queries/anybody", json={"find": "person"}).status_code == 500
     assert [line["status"] for line in _lines(tmp_path)] == [500]
 
 
