@@ -1,4 +1,4 @@
-"""`python -m bench.floors` measures small versions of some cases and fails where a ratio is below its floor.
+"""`python -m bench.floors [NAME]...` measures small versions of cases and fails where a ratio is too low.
 
 A ratio that is too low is measured once more: other programs may have had the machine.
 """
@@ -6,7 +6,7 @@ A ratio that is too low is measured once more: other programs may have had the m
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +17,9 @@ ATTEMPTS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """A ratio within one run that must not be lower than `least`."""
+    """A ratio within one run, in words, that must not be lower than `least`."""
 
+    about: str
     least: float
     ratio: Callable[[], float]
 
@@ -51,15 +52,19 @@ def over_ceiling() -> float:
     return ratio
 
 
-# A start weighs most in rounds as small as these. Measured on two cores: see docs/benchmarks.md.
+# A start weighs most in rounds as small as these. Measured on two cores: 0.62, 0.97 and 0.79.
 FLOORS: Final[Mapping[str, Floor]] = {
-    "scenes, PySceneDetect's command per core over the engine": Floor(
-        0.4, lambda: over_rival("scenes", "PySceneDetect, command, one process per core")
+    "scenes": Floor(
+        "PySceneDetect's command per core over the engine",
+        0.4,
+        lambda: over_rival("scenes", "PySceneDetect, command, one process per core"),
     ),
-    "speech, faster-whisper in one process over the engine": Floor(
-        0.6, lambda: over_rival("speech", "faster-whisper, batched, one process")
+    "speech": Floor(
+        "faster-whisper in one process over the engine",
+        0.6,
+        lambda: over_rival("speech", "faster-whisper, batched, one process"),
     ),
-    "all four pipelines, decoder and models alone over the engine": Floor(0.5, over_ceiling),
+    "full": Floor("decoder and models alone over the engine's four pipelines", 0.5, over_ceiling),
 }
 
 
@@ -73,20 +78,20 @@ def missed(floors: Mapping[str, Floor], tell: Callable[[str], object] = print) -
             tell(f"{name}: {error}")
             names.append(name)
             continue
-        tell(f"{name}: {ratio:.2f}, at least {floor.least}")
+        tell(f"{name}, {floor.about}: {ratio:.2f}, at least {floor.least}")
         if ratio < floor.least:
             names.append(name)
     return names
 
 
-def main() -> int:
-    """Measure all; 1 where one is missed."""
+def main(names: Sequence[str]) -> int:
+    """Measure these, or all without names; 1 where one is missed."""
     set_environment()
-    below = missed(FLOORS)
+    below = missed({name: FLOORS[name] for name in names or FLOORS})
     if below:
         print(f"below its floor: {'; '.join(below)}", file=sys.stderr)
     return 1 if below else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,7 @@ from bench.floors import Floor, missed
 
 def floor(least: float, ratios: Iterable[float]) -> Floor:
     taken = iter(ratios)
-    return Floor(least, lambda: next(taken))
+    return Floor("as in a test", least, lambda: next(taken))
 
 
 def test_a_ratio_above_its_floor_is_measured_once() -> None:
@@ -28,4 +28,7 @@ def test_only_floors_that_are_missed_are_named_and_every_ratio_is_told() -> None
     told: list[str] = []
     floors = {"scenes": floor(0.5, [0.5]), "speech": floor(0.7, [0.1, 0.2])}
     assert missed(floors, told.append) == ["speech"]
-    assert told == ["scenes: 0.50, at least 0.5", "speech: 0.20, at least 0.7"]
+    assert told == [
+        "scenes, as in a test: 0.50, at least 0.5",
+        "speech, as in a test: 0.20, at least 0.7",
+    ]
