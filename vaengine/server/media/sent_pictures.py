@@ -36,5 +36,6 @@ def _size(picture: bytes) -> tuple[int, int]:
             return opened.size
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(MAX_PIXELS // 10**6) from error
-    except (OSError, ValueError) as error:
+    # ultralytics, once imported, has PIL import a library for HEIC where it can read nothing.
+    except (OSError, ValueError, ImportError) as error:
         raise UsageError("this picture is broken: its header cannot be read; send it again") from error

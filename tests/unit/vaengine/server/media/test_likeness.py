@@ -198,6 +198,18 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(
     assert (error["what"], error["cure"]) == ("the picture has more than 50 megapixels", "send a smaller one")
 
 
+@pytest.mark.usefixtures("_models")
+def test_a_broken_picture_is_refused_where_pil_looks_for_a_library_that_is_missing(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened_by_ultralytics(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'pi_heif'")
+
+    monkeypatch.setattr(Image, "open", opened_by_ultralytics)
+    answer = client.post("/api/similar/picture", content=_picture(100, "PNG")[:40])
+    assert (answer.status_code, "is broken" in _what(answer)) == (400, True)
+
+
 def test_a_picture_of_as_many_pixels_as_are_taken_is_looked_at() -> None:
     allowed = _png_header(10_000, 5_000) + _png_chunk(b"IDAT", b"")
     assert suffix_of_picture(allowed) == ".png"
