@@ -118,6 +118,22 @@ def test_ctrl_c_ends_it_while_ray_starts_and_a_last_line_says_how_to_go_on(
     terminal.wait_for("2 completed, 0 up to date, 0 failed of 2 videos", RUN_S)
 
 
+def test_ctrl_c_ends_it_and_a_last_line_says_how_to_go_on(
+    terminal: Terminal, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "o"
+    clips.copied(next(folder.iterdir()), tmp_path / "wait.mp4")  # whose later chunks wait
+    told = tmp_path / "told.txt"
+    environment = ("env", f"PYTHONPATH={FAULTS}", f"FAULTS={told}")
+    terminal.enter(*environment, *command(tmp_path / "wait.mp4", out))
+    commands.wait_for(lambda: told.exists() and "waits" in told.read_text(), "a chunk that waits", RUN_S)
+    terminal.type(CTRL_C)
+    terminal.wait_for("stopped by SIGINT", PROMPT_S)
+    (checkpoint,) = (out / "checkpoints").iterdir()
+    terminal.wait_for(f"vaengine resume {checkpoint.stem.removeprefix('checkpoint_')} --out ", PROMPT_S)
+    assert terminal.code(PROMPT_S)[0] == 130
+
+
 @pytest.mark.long  # on a busy machine the run may have ended before the second one
 def test_ctrl_c_twice_ends_it_at_once_and_a_last_line_says_how_to_go_on(
     terminal: Terminal, folder: Path, tmp_path: Path
