@@ -118,15 +118,21 @@ def test_ctrl_c_ends_it_while_ray_starts_and_a_last_line_says_how_to_go_on(
     terminal.wait_for("2 completed, 0 up to date, 0 failed of 2 videos", RUN_S)
 
 
-def test_ctrl_c_ends_it_and_a_last_line_says_how_to_go_on(
-    terminal: Terminal, folder: Path, tmp_path: Path
-) -> None:
+def run_that_waits(terminal: Terminal, folder: Path, tmp_path: Path) -> Path:
+    """The results folder of a run that was entered, one of whose chunks waits."""
     out = tmp_path / "o"
     clips.copied(next(folder.iterdir()), tmp_path / "wait.mp4")  # whose later chunks wait
     told = tmp_path / "told.txt"
     environment = ("env", f"PYTHONPATH={FAULTS}", f"FAULTS={told}")
     terminal.enter(*environment, *command(tmp_path / "wait.mp4", out))
     commands.wait_for(lambda: told.exists() and "waits" in told.read_text(), "a chunk that waits", RUN_S)
+    return out
+
+
+def test_ctrl_c_ends_it_and_a_last_line_says_how_to_go_on(
+    terminal: Terminal, folder: Path, tmp_path: Path
+) -> None:
+    out = run_that_waits(terminal, folder, tmp_path)
     terminal.type(CTRL_C)
     terminal.wait_for("stopped by SIGINT", PROMPT_S)
     (checkpoint,) = (out / "checkpoints").iterdir()
@@ -138,12 +144,7 @@ def test_ctrl_c_ends_it_and_a_last_line_says_how_to_go_on(
 def test_ctrl_c_twice_ends_it_at_once_and_a_last_line_says_how_to_go_on(
     terminal: Terminal, folder: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "o"
-    clips.copied(next(folder.iterdir()), tmp_path / "wait.mp4")  # whose later chunks wait
-    told = tmp_path / "told.txt"
-    environment = ("env", f"PYTHONPATH={FAULTS}", f"FAULTS={told}")
-    terminal.enter(*environment, *command(tmp_path / "wait.mp4", out))
-    commands.wait_for(lambda: told.exists() and "waits" in told.read_text(), "a chunk that waits", RUN_S)
+    out = run_that_waits(terminal, folder, tmp_path)
     terminal.type(CTRL_C)
     terminal.wait_for("stopping:", PROMPT_S)
     time.sleep(REPEAT_WINDOW_S)  # sooner it would be the first once more
