@@ -64,7 +64,7 @@ demo_out/demo.mp4: vaengine/demo.py | $(READY)
 	$(BIN)/python -m vaengine.demo demo_out
 
 demo: demo_out/demo.mp4 $(READY)
-	$(BIN)/vaengine run demo_out/demo.mp4 --out demo_out --preset embedded
+	$(BIN)/vaengine run demo_out/demo.mp4 --out demo_out --preset embedded --keep
 	$(BIN)/vaengine render demo.mp4 --out demo_out --force
 	$(BIN)/vaengine plot demo.mp4 --out demo_out --force
 	@$(BIN)/python -m vaengine.demo demo_out --show
