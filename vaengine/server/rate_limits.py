@@ -40,7 +40,8 @@ class Rate:
 class RateLimits:
     """How many requests of one address are answered; all are 1 or more. Raises `InvalidSetting`.
 
-    `requests_per_second` counts every request. Expensive are uploads, pictures to compare, and previews.
+    `requests_per_second` counts every request. Expensive are uploads, pictures to compare, previews
+    and exports.
     """
 
     requests_per_second: int = 500
