@@ -151,15 +151,17 @@ class RunMonitor:
         child.go_on()
 
     def _pass_stop_signal(self, number: signal.Signals, child: RunProcess) -> None:
-        """Pass a stop signal to the child, which decides as this process does.
+        """Pass a stop signal to the child, which decides as this process does; a repetition is not passed
+        on, because a child at its end handles signals no more.
 
         Stopped processes are continued, because they cannot receive it otherwise.
         """
         if self._stop_signals.first(number.name):
             self._acknowledge(child)
+            child.send(number)
         elif not self._stop_signals.repeats(number.name):
             self._kill_at_s, self._killed_after = self._clock() + KILL_AFTER_S, number.name
-        child.send(number)
+            child.send(number)
         child.go_on()
 
     def _acknowledge(self, child: RunProcess) -> None:

@@ -36,10 +36,11 @@ class StopSignals:
     def repeats(self, name: str) -> bool:
         """Whether a later signal is a repetition of the first.
 
-        A session that ends sends SIGTERM and SIGHUP together.
+        A session that ends sends SIGTERM and SIGHUP together. SIGHUP is never a second request: whoever
+        closes a window asks for no haste, and the shell and the system each send one, at any distance.
         """
-        is_same = name == self.received or "SIGHUP" in (name, self.received)
-        return is_same and self._clock() - self._received_s < REPEAT_WINDOW_S
+        is_same = name == self.received or self.received == "SIGHUP"
+        return name == "SIGHUP" or (is_same and self._clock() - self._received_s < REPEAT_WINDOW_S)
 
 
 class Signals:

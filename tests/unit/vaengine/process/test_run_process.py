@@ -82,9 +82,14 @@ def test_a_child_that_is_asked_twice_and_does_not_end_is_killed_and_has_ended_as
     assert waited == [float("inf"), float("inf"), KILL_AFTER_S]
 
 
-def test_what_was_sent_once_and_came_twice_kills_nobody() -> None:
-    assert "SIGKILL" not in done(("SIGINT", 0), ("SIGINT", 0.1), ("SIGCHLD", 10))
-    assert "SIGKILL" not in done(("SIGTERM", 0), ("SIGHUP", 0.1), ("SIGCHLD", 10))
+@pytest.mark.parametrize(
+    ("first", "then", "after_s"),
+    [("SIGINT", "SIGINT", 0.1), ("SIGTERM", "SIGHUP", 0.1), ("SIGHUP", "SIGHUP", 5), ("SIGINT", "SIGHUP", 5)],
+)
+def test_what_was_sent_once_and_came_twice_is_passed_on_once_and_kills_nobody(
+    first: str, then: str, after_s: float
+) -> None:
+    assert done((first, 0), (then, after_s), ("SIGCHLD", 10)) == [first, "go on", "go on"]
 
 
 def test_the_first_ask_is_answered_at_once_and_only_the_first(capsys: pytest.CaptureFixture[str]) -> None:

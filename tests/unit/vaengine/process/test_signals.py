@@ -47,9 +47,14 @@ def test_the_first_signal_stops_the_run_and_lets_it_return(name: str) -> None:
     assert outcome("armed", f"{name}@0") == (0, f"stop {name}\nend\n")
 
 
-@pytest.mark.parametrize("name", list(EXIT_CODES))
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_the_second_signal_ends_the_process_at_once(name: str) -> None:
     assert outcome("armed", f"{name}@0", f"{name}@{REPEAT_WINDOW_S}") == (EXIT_CODES[name], f"stop {name}\n")
+
+
+@pytest.mark.parametrize("first", list(EXIT_CODES))
+def test_a_window_that_is_closed_later_hurries_nobody(first: str) -> None:
+    assert outcome("armed", f"{first}@0", "SIGHUP@7", "SIGHUP@9") == (0, f"stop {first}\nend\n")
 
 
 @pytest.mark.parametrize("name", list(EXIT_CODES))
