@@ -39,7 +39,7 @@ class StopSignals:
         A session that ends sends SIGTERM and SIGHUP together. SIGHUP is never a second request: whoever
         closes a window asks for no haste, and the shell and the system each send one, at any distance.
         """
-        is_same = name == self.received or self.received == "SIGHUP"
+        is_same = self.received in (name, "SIGHUP")
         return name == "SIGHUP" or (is_same and self._clock() - self._received_s < REPEAT_WINDOW_S)
 
 
