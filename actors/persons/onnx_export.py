@@ -10,19 +10,37 @@ import os
 import sys
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from actors.atomic_files import write_atomic
+from actors.persons.confident_head import only_where_confident
 from actors.persons.onnx_layout import for_processor
-from actors.persons.onnx_runtime import EMBEDDINGS_OUTPUT
-from actors.persons.torch_runtime import WithEmbeddings, loaded
+from actors.persons.onnx_runtime import CONFIDENCE_INPUT, EMBEDDINGS_OUTPUT
+from actors.persons.torch_runtime import WithEmbeddings, embeddings_of, first_output, loaded
 from schemas.errors import UnsuitableWeights, VaengineError
 
 OPSET: Final = 17
 EXAMPLE: Final = (1, 3, 256, 320)
+EXAMPLE_CONFIDENCE: Final = 0.25
+
+
+class ConfidentPlaces(torch.nn.Module):
+    """A network whose head is rewritten by `only_where_confident`, with the confidence as second input."""
+
+    def __init__(self, module: Any, *, with_embeddings: bool) -> None:
+        super().__init__()
+        self.module, self.with_embeddings = module, with_embeddings
+
+    def forward(self, pictures: torch.Tensor, min_confidence: torch.Tensor) -> Any:
+        """Raw predictions and, where they are asked for, embeddings."""
+        head = self.module.model[-1]
+        head.min_confidence = min_confidence
+        raw = first_output(self.module(pictures))
+        return (raw, embeddings_of(head.seen)) if self.with_embeddings else raw
 
 
 def onnx_bytes(weights: str, sha256: str, *, with_embeddings: bool) -> bytes:
@@ -39,9 +57,14 @@ def onnx_bytes(weights: str, sha256: str, *, with_embeddings: bool) -> bytes:
     names = {layout.person: "person"} | {
         number: f"class {number}" for number in range(layout.classes) if number != layout.person
     }
-    model = onnx.load_from_string(
-        _traced(WithEmbeddings(module) if with_embeddings else module, with_embeddings=with_embeddings)
-    )
+    inputs = {"images": torch.zeros(EXAMPLE)}
+    network: torch.nn.Module = module
+    if only_where_confident(head, layout.person):
+        inputs[CONFIDENCE_INPUT] = torch.tensor(EXAMPLE_CONFIDENCE)
+        network = ConfidentPlaces(module, with_embeddings=with_embeddings)
+    elif with_embeddings:
+        network = WithEmbeddings(module)
+    model = onnx.load_from_string(_traced(network, inputs, with_embeddings=with_embeddings))
     task = "pose" if layout.keypoints else "detect"
     properties = {
         "names": str(names),
@@ -54,7 +77,7 @@ def onnx_bytes(weights: str, sha256: str, *, with_embeddings: bool) -> bytes:
     return data
 
 
-def _traced(module: Any, *, with_embeddings: bool) -> bytes:
+def _traced(module: Any, inputs: Mapping[str, torch.Tensor], *, with_embeddings: bool) -> bytes:
     outputs = ["output", *([EMBEDDINGS_OUTPUT] if with_embeddings else [])]
     dynamic_axes = {name: {0: "batch", 2 - (name == EMBEDDINGS_OUTPUT): "places"} for name in outputs}
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode(), warnings.catch_warnings():
@@ -62,11 +85,11 @@ def _traced(module: Any, *, with_embeddings: bool) -> bytes:
         path = os.path.join(folder, "model.onnx")  # noqa: PTH118  # torch wants a text
         torch.onnx.export(
             module,
-            (torch.zeros(EXAMPLE),),
+            tuple(inputs.values()),
             path,
             opset_version=OPSET,
             dynamo=False,  # the new exporter needs a package more and gains nothing here
-            input_names=["images"],
+            input_names=list(inputs),
             output_names=outputs,
             dynamic_axes={"images": {0: "batch", 2: "height", 3: "width"}, **dynamic_axes},
         )

@@ -14,6 +14,7 @@ from schemas.inference.detections import Detections
 from schemas.media.frames import Pixels
 
 EMBEDDINGS_OUTPUT = "looks"
+CONFIDENCE_INPUT = "min_confidence"  # of a network that leaves out places without confident ones beside them
 
 
 class OnnxRuntime:
@@ -37,7 +38,8 @@ class OnnxRuntime:
             raise UnsuitableWeights(
                 path, f"onnxruntime cannot load it ({str(error).splitlines()[0]})"
             ) from error
-        self._thresholds, self._input = thresholds, self._session.get_inputs()[0]
+        self._thresholds, (self._input, *others) = thresholds, self._session.get_inputs()
+        self._limits = {other.name: np.array(thresholds.min_confidence, np.float32) for other in others}
         self.layout = _output_layout(path, self._session)
         self.batch_size = self.layout.batch or 1
 
@@ -47,7 +49,7 @@ class OnnxRuntime:
 
     def detect(self, pixels: Pixels) -> list[Detections]:
         """Persons in each of `batch_size` x H x W x 3 uint8 RGB pictures."""
-        outputs = self._session.run(None, {self._input.name: as_tensor(pixels)})
+        outputs = self._session.run(None, {self._input.name: as_tensor(pixels), **self._limits})
         return people(outputs[0], outputs[1] if len(outputs) > 1 else None, self.layout, self._thresholds)
 
 
@@ -57,7 +59,9 @@ def as_tensor(pixels: Pixels) -> Any:
 
 
 def _output_layout(path: str, session: Any) -> OutputLayout:
-    input_, outputs = session.get_inputs()[0], session.get_outputs()
+    (input_, *others), outputs = session.get_inputs(), session.get_outputs()
+    if unknown := ", ".join(other.name for other in others if other.name != CONFIDENCE_INPUT):
+        raise UnsuitableWeights(path, f"it takes {unknown} beside pictures")
     if input_.type != "tensor(float)" or len(input_.shape) != 4:
         raise UnsuitableWeights(
             path, f"it takes {input_.type} {input_.shape}, not pictures as B x 3 x H x W float32"

@@ -44,13 +44,17 @@ class WithEmbeddings(torch.nn.Module):
 
     def forward(self, pictures: Any) -> tuple[Any, Any]:
         """Raw predictions and embeddings."""
-        raw = _first(self.module(pictures))
-        width = min(level.shape[1] for level in self._maps)
-        columns = [
-            level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, width, level.shape[1] // width)
-            for level in self._maps
-        ]
-        return raw, torch.cat([place.mean(-1) for place in columns], 1)
+        return first_output(self.module(pictures)), embeddings_of(self._maps)
+
+
+def embeddings_of(levels: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The means of groups of channels at each place of B x C x H x W levels, B x A x D."""
+    width = min(level.shape[1] for level in levels)
+    columns = [
+        level.permute(0, 2, 3, 1).reshape(level.shape[0], -1, width, level.shape[1] // width)
+        for level in levels
+    ]
+    return torch.cat([place.mean(-1) for place in columns], 1)
 
 
 class TorchRuntime:
@@ -116,7 +120,9 @@ class TorchRuntime:
             tensor = here.permute(0, 3, 1, 2).to(self._dtype).div_(255)
             output = self._module(tensor)
             raw, embeddings = (
-                (output[0], output[1]) if isinstance(self._module, WithEmbeddings) else (_first(output), None)
+                (output[0], output[1])
+                if isinstance(self._module, WithEmbeddings)
+                else (first_output(output), None)
             )
             return self._people(raw, embeddings, len(pictures))
 
@@ -193,7 +199,8 @@ def _to_single_precision(_head: Any, arguments: Any) -> Any:
     return ([level.float() for level in arguments[0]],)
 
 
-def _first(output: Any) -> Any:
+def first_output(output: Any) -> Any:
+    """The predictions alone, where a network also gives what it computed on the way."""
     return output[0] if isinstance(output, (tuple, list)) else output
 
 

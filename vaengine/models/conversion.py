@@ -15,7 +15,7 @@ from schemas.errors import ModelError, UnsuitableWeights
 from vaengine.console.output import say
 from vaengine.process.child_environment import environment
 
-RECIPE_VERSION: Final = 3  # raise it when the result of a conversion changes
+RECIPE_VERSION: Final = 4  # raise it when the result of a conversion changes
 
 
 def converted(
