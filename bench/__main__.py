@@ -31,6 +31,7 @@ CASES = (
 CASES_WITH_SETTINGS = ("tracking", "persons")
 CASES_WITH_ROWS = ("store", "query", "export")
 CASES_WITH_QUICK = (
+    "startup",
     "store",
     "query",
     "export",
