@@ -68,7 +68,10 @@ class Comparison:
 
 def persons_by(files: Sequence[Path]) -> dict[str, WholeCommand]:
     """Persons in every frame, by ultralytics, Ray Data and Daft."""
-    others = {"Ray Data": rival("ray_data_detection", WEIGHTS, *files)}
+    others = {
+        "Ray Data": rival("ray_data_detection", "manual", WEIGHTS, *files),  # as its manual has it
+        "Ray Data, an actor per core": rival("ray_data_detection", "per_core", WEIGHTS, *files),
+    }
     if (python := rivals_python()) is not None:
         others["Daft"] = rival("daft_detection", WEIGHTS, *files, python=python)
     return {
