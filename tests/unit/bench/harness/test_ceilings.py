@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +30,26 @@ def test_what_decoder_and_models_give_is_stored_as_a_runs_rows(tmp_path: Path) -
     with closing(open_store(url, read_only=True)) as store:
         rows = store.annotations(planned[0].keys[-1])
     assert [row.annotation_type for row in rows] == ["scene"] * 3
+
+
+def test_models_of_sound_are_loaded_where_only_a_later_clip_has_sound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[Any] = []
+
+    class Models:
+        def __init__(self, settings: Settings, *, threads: int) -> None: ...
+
+        def analyze(self, blocks: Sequence[Any]) -> list[Any]:
+            heard.extend(blocks)
+            return []
+
+    for name in ("VisionModels", "AudioModels"):
+        monkeypatch.setattr(f"actors.stages.inference.{name}", Models)
+    video: Any = "a video"
+    block: Any = "a block"
+    Parts(Settings(), [Planned(video, (), (), ()), Planned(video, (), (), [block])])
+    assert heard == [block]
 
 
 def test_a_process_that_fails_ends_the_measurement(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
