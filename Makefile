@@ -34,7 +34,7 @@ help:
 	@echo "make test-long   the tests that make test leaves out: every kill, long fuzzing, many writers"
 	@echo "make readers     programs of others that open exported files in tests, in .venv-readers"
 	@echo "make rivals      libraries that the benchmark compares the engine with, in .venv-rivals"
-	@echo "make bench   measure, and write docs/benchmarks.md"
+	@echo "make bench   measure most cases, and write docs/benchmarks.md"
 	@echo "make pictures   of the pages, over RESULTS=FOLDER with VIDEO=ID   make lock    resolve requirements.lock again"
 
 setup: $(READY)

@@ -6,6 +6,10 @@ import argparse
 import importlib
 import json
 import sys
+from collections.abc import Iterator
+from typing import Any
+
+from schemas.errors import UsageError
 
 VISION_CASES = ("startup", "overhead", "detection", "tracking", "persons", "decode")
 CASES = (
@@ -28,9 +32,11 @@ CASES = (
         "pages",
     ),
 )
+CASES_IN_PARTS = ("rivals", "scale")  # each part is kept as soon as it is measured
 CASES_WITH_SETTINGS = ("tracking", "persons")
 CASES_WITH_ROWS = ("store", "query", "export")
 CASES_WITH_QUICK = (
+    "startup",
     "store",
     "query",
     "export",
@@ -69,6 +75,22 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         type=int,
         help="of the collection of `store`, `query` or `export`, not a million; kept under a name of its own",
     )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PART",
+        help=f"of {' or '.join(CASES_IN_PARTS)}: this part; more than once for several",
+    )
+    parser.add_argument(
+        "--rival",
+        dest="rivals",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="beside the engine, in `rivals`; more than once for several. The report keeps what it has of "
+        "the others",
+    )
     options = parser.parse_args(arguments)
     if options.quick and options.case not in CASES_WITH_QUICK:
         parser.error(f"{options.case} has no quick version")
@@ -79,7 +101,34 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
             parser.error(f"--rows is for {' and '.join(CASES_WITH_ROWS)}, {ROWS:,} and more")
     if options.settings and options.case not in CASES_WITH_SETTINGS:
         parser.error(f"{options.case} takes no settings")
+    if options.rivals and options.case != "rivals":
+        parser.error(f"{options.case} has no rivals to choose")
+    if options.only:
+        parts = case_module(options.case).REPORTED_PARTS if options.case in CASES_IN_PARTS else ()
+        if unknown := [part for part in options.only if part not in parts]:
+            parser.error(f"unknown part of {options.case}: {', '.join(unknown)}")
     return options
+
+
+def case_module(case: str) -> Any:
+    """The module that measures and describes a case."""
+    return importlib.import_module(f"bench.cases.{case}")
+
+
+def measured_by(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is measured, by the name it is kept under; the parts of a case as soon as each is known."""
+    module = case_module(options.case)
+    extent = {"quick": True} if options.quick else {}
+    if options.case in CASES_IN_PARTS:
+        chosen = {"only": options.only or tuple(module.REPORTED_PARTS)}
+        rivals = {"rivals": options.rivals} if options.rivals else {}
+        for part, measured in module.measure_parts(options.rounds, **chosen, **rivals, **extent):
+            yield f"{options.case}_{part}", measured
+        return
+    settings = [options.settings] if options.case in CASES_WITH_SETTINGS else []
+    rows = {"rows": options.rows} if options.rows else {}
+    name = f"{options.case}_{options.rows}" if options.rows else options.case
+    yield name, module.measure(options.rounds, *settings, **extent, **rows)
 
 
 def main() -> int:
@@ -95,19 +144,16 @@ def main() -> int:
 
     set_environment()
     facts = machine_facts()
-    settings = [options.settings] if options.case in CASES_WITH_SETTINGS else []
-    extent = ({"quick": True} if options.quick else {}) | ({"rows": options.rows} if options.rows else {})
-    case_module = importlib.import_module(f"bench.cases.{options.case}")
-    measured = case_module.measure(options.rounds, *settings, **extent)
-    print(
-        json.dumps(
-            {"case": options.case, "machine": facts, "measured": measured}, indent=2, ensure_ascii=False
-        )
-    )
-    if not (options.discard or options.quick):
-        # The report has results of the usual size only.
-        case = f"{options.case}_{options.rows}" if options.rows else options.case
-        print(f"kept in {keep(case, facts, measured)}", file=sys.stderr)
+    try:
+        for name, measured in measured_by(options):
+            result = {"case": name, "machine": facts, "measured": measured}
+            print(json.dumps(result, indent=2, ensure_ascii=False), flush=True)
+            if not (options.discard or options.quick):  # the report has results of the usual size only
+                print(f"kept in {keep(name, facts, measured)}", file=sys.stderr)
+            facts = machine_facts()  # of the next part
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

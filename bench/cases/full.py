@@ -26,7 +26,7 @@ CLUSTERS: Final = {ENGINE: "none", ON_RAY: "local"}
 def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
     """The wall seconds of the engine after its start, and of each part alone, in turns.
 
-    Raises `FileNotFoundError` without the clips and the weights.
+    Raises `FileNotFoundError` without the clips and the weights, and `RuntimeError` if a clip fails.
     """
     cores, count = len(os.sched_getaffinity(0)), QUICK_CLIPS if quick else CLIPS
     clusters = dict(list(CLUSTERS.items())[: 1 if quick else None])
@@ -39,9 +39,7 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
         for number in range(rounds):
             for who, cluster in clusters.items():
                 out = folder / f"out{number}-{cluster}"
-                runs[who].append(
-                    engine_process.run(out, clips, settings, ",".join(PIPELINES), cluster=cluster)
-                )
+                runs[who].append(_run(out, clips, settings, cluster))
             for part, seconds in ceilings.run(cores, PIPELINES, settings, clips).items():
                 parts[part].append(seconds)
     return {
@@ -52,6 +50,13 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
     }
 
 
+def _run(out: Path, clips: Sequence[Path], settings: Sequence[str], cluster: str) -> dict[str, Any]:
+    result = engine_process.run(out, clips, settings, ",".join(PIPELINES), cluster=cluster)
+    if result["failed"]:
+        raise RuntimeError(f"the engine failed on {result['failed']} of {len(clips)} clips")
+    return result
+
+
 def talking_clips(folder: Path, count: int) -> list[Path]:
     """Clips of people in motion and of faces, with English speech."""
     sound = speech_file(folder / "speech.wav", count * SECONDS)
@@ -60,18 +65,18 @@ def talking_clips(folder: Path, count: int) -> list[Path]:
 
 
 def _figures(runs: Sequence[Mapping[str, Any]], parts: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Seconds of the engine, and its efficiency over each ceiling, round by round."""
-    working = Times(tuple(run["working_s"] for run in runs))
-    steady = Times(tuple(run["steady_s"] for run in runs))
+    """Seconds of the engine, and its efficiency over each ceiling, round by round.
+
+    Without the steady pace where a run has too few commits to tell it.
+    """
+    seconds = {WORKING: Times(tuple(run["working_s"] for run in runs))}
+    if all("steady_s" in run for run in runs):
+        seconds[STEADY] = Times(tuple(run["steady_s"] for run in runs))
     return {
-        WORKING: working.to_data(),
-        STEADY: steady.to_data(),
+        **{how: times.to_data() for how, times in seconds.items()},
         "efficiency": {
-            part: {
-                how: Times(tuple(seconds)).over(times).to_data()
-                for how, times in ((WORKING, working), (STEADY, steady))
-            }
-            for part, seconds in parts.items()
+            part: {how: Times(tuple(alone)).over(times).to_data() for how, times in seconds.items()}
+            for part, alone in parts.items()
         },
     }
 
@@ -91,6 +96,7 @@ def described(measured: Mapping[str, Any]) -> str:
         ]
         for who, own in measured["engine"].items()
         for how in (WORKING, STEADY)
+        if how in own
     ]
     return "\n\n".join(
         [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,8 @@ from typing import Any, Final
 from bench.fixtures.short_clips import FACES, FPS, MOTION, short_clips
 from bench.fixtures.speech_files import speech_files
 from bench.harness.in_process import NEURAL
-from bench.harness.report import spread, table
+from bench.harness.ratio_chart import write_chart
+from bench.harness.report import Part, spread, table
 from bench.harness.whole_command import (
     MOST_DIFFERENT,
     WholeCommand,
@@ -28,8 +29,15 @@ from bench.harness.whole_command import (
 from bench.rivals.environment import rivals_python
 from bench.rivals.ultralytics_detection import CONFIDENCE
 from bench.rivals.ultralytics_loop import WEIGHTS
+from schemas.errors import UsageError
 
 TITLE = "Whole commands beside other libraries"
+PICTURE: Final = "images/rivals.svg"
+ABOUT = (
+    "Seconds from the start of a command to its end, start and models included; in turns within one run, "
+    "round by round over the engine's. Above 1 the engine is ahead.\n\n"
+    f"![How many times as long as the engine each takes]({PICTURE})"
+)
 CORES: Final = len(os.sched_getaffinity(0))
 ENGINE, ON_RAY = "vaengine", "vaengine, on Ray"
 PACKS, PACK = Path(__file__).parents[3] / "shared/models/insightface", "test_pack"
@@ -52,10 +60,18 @@ class Comparison:
     clusters: Mapping[str, str]
     most_different: float = MOST_DIFFERENT  # of the numbers found
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all that are measured, the engine's ways first."""
+        return (*self.clusters, *self.rivals(()))
+
 
 def persons_by(files: Sequence[Path]) -> dict[str, WholeCommand]:
     """Persons in every frame, by ultralytics, Ray Data and Daft."""
-    others = {"Ray Data": rival("ray_data_detection", WEIGHTS, *files)}
+    others = {
+        "Ray Data": rival("ray_data_detection", "manual", WEIGHTS, *files),  # as its manual has it
+        "Ray Data, an actor per core": rival("ray_data_detection", "per_core", WEIGHTS, *files),
+    }
     if (python := rivals_python()) is not None:
         others["Daft"] = rival("daft_detection", WEIGHTS, *files, python=python)
     return {
@@ -134,7 +150,7 @@ def comparisons() -> dict[str, Comparison]:
         both,
     )
     scenes = Comparison(
-        "The same clips, scenes alone",
+        f"12 clips of 12 s, 1920 x 1080 at {FPS} frames a second: scenes in every frame",
         full_hd.files,
         "scene",
         ("preset=embedded",),
@@ -156,19 +172,29 @@ def comparisons() -> dict[str, Comparison]:
     return {"persons": clips, "libraries": full_hd, "scenes": scenes, "speech": speech}
 
 
-def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
-    """The wall seconds of each, in turns, and what they found.
+def measure_parts(
+    rounds: int, *, only: Sequence[str], rivals: Sequence[str] = (), quick: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The wall seconds of each, in turns, and what they found; each comparison as soon as it is done.
 
-    Raises `FileNotFoundError` without the clips and the weights, and `RuntimeError` where not all found the
-    same.
+    With `rivals`, of these alone beside the engine, where a comparison has them. Raises `UsageError` where
+    none has, `FileNotFoundError` without the clips and the weights, and `RuntimeError` where not all found
+    the same.
     """
-    return {name: measured_of(own, rounds, quick=quick) for name, own in comparisons().items()}
+    chosen = {name: own for name, own in comparisons().items() if name in only}
+    there = [name for own in chosen.values() for name in own.names]
+    if unknown := [name for name in rivals if name not in there]:
+        raise UsageError(f"unknown rival: {'; '.join(unknown)}. There are: {'; '.join(dict.fromkeys(there))}")
+    for part, own in chosen.items():
+        asked = [name for name in rivals if name in own.names and name != ENGINE]
+        if asked or not rivals:
+            yield part, measured_of(own, rounds, quick=quick, only=asked or None)
 
 
 def measured_of(
     comparison: Comparison, rounds: int, *, quick: bool, only: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """One comparison; with `only`, of these rivals and the engine as it runs without Ray."""
+    """One comparison; with `only`, of these and the engine as it runs without Ray."""
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
         folder = Path(name)
         (folder / "files").mkdir()
@@ -192,21 +218,50 @@ def measured_of(
 
 
 def described(measured: Mapping[str, Any]) -> str:
-    """The case's tables."""
-    return (
-        "Seconds from the start of a command to its end, start and models included; in turns within one run, "
-        "round by round over the engine's.\n\n"
-        + "\n\n".join(f"{own['about']}.\n\n{_table(own)}" for own in measured.values())
-    )
-
-
-def _table(own: Mapping[str, Any]) -> str:
+    """What is compared, the table, and what disturbed it."""
     rows = [
-        [name, *spread(times), f"{own['over_engine'][name]['median']:.2f}", _found(own["found"][name][-1])]
-        for name, times in own["times"].items()
+        [
+            name,
+            *spread(times),
+            *_over_engine(measured["over_engine"][name]),
+            _found(measured["found"][name][-1]),
+        ]
+        for name, times in measured["times"].items()
     ]
-    return table(["", "min s", "median s", "max s", "over the engine", "found"], rows)
+    rounds = len(next(iter(measured["times"].values()))["all"])
+    about = f"{measured['about']}. Rounds: {rounds}."
+    if "disturbed" in measured:
+        about += f" Disturbed: {measured['disturbed']}."
+    titles = ["", "min s", "median s", "max s", "over the engine", "least to most", "found"]
+    return f"{about}\n\n{table(titles, rows)}"
+
+
+def _over_engine(over: Mapping[str, Any]) -> tuple[str, str]:
+    return f"{over['median']:.2f}", f"{over['min']:.2f} to {over['max']:.2f}"
 
 
 def _found(found: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {kind}" for kind, count in found.items())
+
+
+def write_picture(results: Mapping[str, Sequence[Mapping[str, Any]]], folder: Path) -> None:
+    """Draw how many times as long as the engine each takes, by the newest result that has it."""
+    ratios = {
+        REPORTED_PARTS[part].title: {
+            name: over
+            for result in reversed(own)
+            for name, over in result["measured"]["over_engine"].items()
+            if name != ENGINE
+        }
+        for part, own in results.items()
+    }
+    if ratios:
+        write_chart(ratios, folder / PICTURE)
+
+
+REPORTED_PARTS: Final = {
+    "persons": Part("Persons in every frame", described),
+    "libraries": Part("Scenes, persons and faces", described),
+    "scenes": Part("Scenes", described),
+    "speech": Part("Speech", described),
+}

@@ -61,7 +61,7 @@ class Parts:
     planned: Sequence[Planned]
     values: list[Delivery] = field(default_factory=list)
     _vision: Any = field(init=False)
-    _audio: Any = field(init=False)  # only where there is sound
+    _audio: Any = field(init=False, default=None)  # only where there is sound
 
     def __post_init__(self) -> None:
         from actors.stages.inference import AudioModels, VisionModels
@@ -72,9 +72,10 @@ class Parts:
         first = self.planned[0]
         for message in self._messages(first.chunks[:1]):
             self._vision.analyze([message])
-        if first.blocks:
+        blocks = [block for own in self.planned for block in own.blocks]
+        if blocks:
             self._audio = AudioModels(self.settings, threads=threads)
-            self._audio.analyze(first.blocks[:1])
+            self._audio.analyze(blocks[:1])
 
     def decode(self) -> float:
         """Seconds for pictures, their scene scores and what models see; sound is decoded by its own."""
@@ -175,7 +176,7 @@ def worker(connection: Any, settings: Settings, pipelines: Sequence[str], clips:
 def ceilings(
     clips: Sequence[str], pipelines: Sequence[str], settings: Settings, processes: int
 ) -> dict[str, float]:
-    """The wall seconds of each part over all clips."""
+    """The wall seconds of each part over all clips; raises `RuntimeError` if a process fails."""
     context = get_context("spawn")
     shares = [clips[first::processes] for first in range(processes)]
     pipes = [context.Pipe() for _ in shares]
@@ -183,13 +184,14 @@ def ceilings(
         context.Process(target=worker, args=(theirs, settings, pipelines, share), daemon=True)
         for (_, theirs), share in zip(pipes, shares, strict=True)
     ]
-    for process in workers:
+    for process, (_, theirs) in zip(workers, pipes, strict=True):
         process.start()
+        theirs.close()  # the child alone holds it, so the pipe ends when the child does
     connections = [ours for ours, _ in pipes]
     for connection in connections:
-        connection.recv()  # its models are loaded
+        _told(connection)  # its models are loaded
     seconds = {part: _at_once(connections) for part in PARTS[:-1]}
-    results = [connection.recv() for connection in connections]
+    results = [_told(connection) for connection in connections]
     for process in workers:
         process.join()
     planned = [own for theirs, _ in results for own in theirs]
@@ -203,8 +205,16 @@ def _at_once(connections: Sequence[Any]) -> float:
     """The longest time of a part, which all begin together."""
     for connection in connections:
         connection.send(None)
-    seconds: list[float] = [connection.recv() for connection in connections]
+    seconds: list[float] = [_told(connection) for connection in connections]
     return max(seconds)
+
+
+def _told(connection: Any) -> Any:
+    """What a process has to say next; raises `RuntimeError` if it ended instead."""
+    try:
+        return connection.recv()
+    except EOFError as error:
+        raise RuntimeError("a process that measures ended early: its error is above") from error
 
 
 def run(

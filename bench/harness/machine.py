@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("vaengine", "ray", "av", "opencv-python", "scenedetect", "numpy", "torch", "ultralytics")
+PACKAGES = (
+    *("vaengine", "ray", "av", "opencv-python", "scenedetect", "numpy", "torch", "ultralytics"),
+    *("onnxruntime", "openvino", "ctranslate2", "faster-whisper", "insightface", "duckdb", "daft"),
+)
 CHECKOUT = Path(__file__).parents[2]
+RIVALS = ".venv-rivals/lib/python*/site-packages"  # in the checkout: those that the engine's own lacks
 
 
 def set_environment() -> None:
@@ -33,9 +38,16 @@ def machine_facts() -> dict[str, Any]:
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": package_versions(),
         "commit": commit(),
     }
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of packages that are installed, here or for rivals."""
+    places = [*sys.path, *map(str, CHECKOUT.glob(RIVALS))]
+    found = ((name, next(iter(distributions(name=name, path=places)), None)) for name in PACKAGES)
+    return {name: own.version for name, own in found if own is not None}
 
 
 def processor() -> str:

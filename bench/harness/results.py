@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,24 @@ def keep(case: str, facts: dict[str, Any], measured: dict[str, Any], folder: Pat
 
 def newest(case: str, folder: Path = FOLDER) -> dict[str, Any] | None:
     """The latest result of a case; None without any."""
-    paths = sorted(folder.glob(f"{case}-*.json"))
-    result: dict[str, Any] | None = json.loads(paths[-1].read_text(encoding="utf-8")) if paths else None
-    return result
+    return next(_latest_first(case, folder), None)
+
+
+def newest_of_each(case: str, folder: Path = FOLDER) -> list[dict[str, Any]]:
+    """The latest result of a case, and earlier ones with times of what no later one has; latest first.
+
+    A round of few rivals does not hide what is known of the others.
+    """
+    known: set[str] = set()
+    shown: list[dict[str, Any]] = []
+    for result in _latest_first(case, folder):
+        names = set(result["measured"].get("times", ()))
+        if not shown or names - known:
+            shown.append(result)
+        known |= names
+    return shown
+
+
+def _latest_first(case: str, folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob(f"{case}-*.json"), reverse=True):
+        yield json.loads(path.read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ import os
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -136,7 +137,7 @@ def clip(path: Path, chunks: int) -> Path:
         stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.gop_size = 64, 48, FPS
         stream.pix_fmt = "yuv420p"
-        noise = np.random.default_rng(abs(hash(path.name)) % 2**32)
+        noise = np.random.default_rng(zlib.crc32(path.name.encode()))
         for number in range(int(chunks * VIDEO_CHUNK_S * FPS)):
             picture = np.full((48, 64, 3), number % 200, np.uint8)
             picture[:8, :8] = noise.integers(0, 255, (8, 8, 3))

@@ -19,8 +19,8 @@ CLUSTER_VARIABLE: Final = "VAENGINE_CLUSTER"
 EITHER: Final = "either"  # NONE or OWN_RAY, whichever is done sooner
 OF_ITS_OWN: Final = (NONE, OWN_RAY, EITHER)  # what needs no Ray that runs already
 
-# Ray alone, started and ended, on two idle cores (`python -m bench startup`: 9.2 s in the median). The first
-# row of the demo clip came 19 s later with it than without.
+# Ray alone, started and ended, on two cores: medians of 7.3, 9.2 and 9.7 s in three measurements
+# (`python -m bench startup`). The first row of the demo clip came 14 to 20 s later with it than without.
 RAY_START_S: Final = 9.0
 # On so many processors and without a GPU, a run has nothing from Ray: on two, the same work took 157 seconds
 # of a processor without it and 196 with it (docs/decisions/039). On many more, the one process that plans,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bench.__main__ import parse_arguments
 from bench.cases.overhead import N_CLIPS, PIPELINES, SETTINGS, shots
 from bench.cases.startup import has_row
-from bench.harness import engine_process, report, results
+from bench.harness import engine_process, machine, report, results
 from bench.harness.engine_process import Stopwatch
 from bench.harness.machine import machine_facts
 from bench.harness.timing import Times, command, in_turns
@@ -82,6 +82,19 @@ def test_machine_facts_are_json_and_name_the_machine() -> None:
     assert facts["cores"] >= 1
     assert facts["processor"]
     assert set(FACTS) <= set(facts)
+
+
+def test_versions_of_libraries_of_rivals_are_told_where_they_are_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = tmp_path / ".venv-rivals/lib/python3.11/site-packages/daft-0.7.26.dist-info/METADATA"
+    facts.parent.mkdir(parents=True)
+    facts.write_text("Name: daft\nVersion: 0.7.26\n")
+    monkeypatch.setattr(machine, "CHECKOUT", tmp_path)
+    versions = machine.package_versions()
+    assert versions["daft"] == "0.7.26"
+    assert {"ray", "onnxruntime"} < set(versions)
+    assert "duckdb" not in versions
 
 
 def test_the_newest_result_of_a_case_is_the_one_reported(tmp_path: Path) -> None:

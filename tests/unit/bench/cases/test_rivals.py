@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bench.__main__ import main, parse_arguments
+from bench.cases import rivals
 from bench.cases.rivals import described
 from bench.fixtures.short_clips import FPS, short_clips
 from bench.fixtures.speech_files import speech_file, speech_files
+from bench.harness import results
 from bench.harness.whole_command import WholeCommand, compared, one_after_the_other, require_same
 
 
@@ -49,10 +54,67 @@ def test_programs_one_after_the_other_have_found_what_each_has() -> None:
 def test_the_table_has_times_over_the_engines_and_what_was_found() -> None:
     told = compared({"vaengine": program("box", 540), "loop": program("box", 539)}, 1)
     assert told["over_engine"]["vaengine"]["median"] == 1.0
-    times = {"min": 1.0, "median": 2.0, "max": 3.0}
+    times = {"min": 1.0, "median": 2.0, "max": 3.0, "all": [1.0, 2.0, 3.0]}
     told |= {"times": dict.fromkeys(told["times"], times), "about": "Two clips"}
-    told["over_engine"]["loop"] = {"median": 1.5}
-    assert "| loop | 1.00 | 2.00 | 3.00 | 1.50 | 539 box |" in described({"persons": told})
+    told["over_engine"]["loop"] = {"min": 1.25, "median": 1.5, "max": 1.75}
+    assert "| loop | 1.00 | 2.00 | 3.00 | 1.50 | 1.25 to 1.75 | 539 box |" in described(told)
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Keeps this process's environment from what a measurement sets."""
+    monkeypatch.setattr("bench.harness.machine.set_environment", lambda: None)
+    return monkeypatch
+
+
+def test_only_parts_that_a_case_has_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse_arguments(["rivals", "--only", "persons", "--only", "speech"]).only == ["persons", "speech"]
+    with pytest.raises(SystemExit):
+        parse_arguments(["scale", "--only", "plan", "--only", "persons"])
+    assert "unknown part of scale: persons" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        parse_arguments(["startup", "--only", "plan"])
+    assert "unknown part of startup: plan" in capsys.readouterr().err
+
+
+def test_each_comparison_is_kept_as_soon_as_it_is_done(
+    tmp_path: Path, environment: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def measured_of(comparison: Any, rounds: int, *, quick: bool, only: Any) -> dict[str, Any]:
+        if done:
+            raise RuntimeError("not all have found the same")
+        done.append(comparison.pipelines)
+        return {"rounds": rounds, "only": only}
+
+    environment.setattr(rivals, "measured_of", measured_of)
+    environment.setattr(results, "keep", partial(results.keep, folder=tmp_path))
+    environment.setattr("sys.argv", ["bench", "rivals", "--rounds", "2"])
+    with pytest.raises(RuntimeError, match="not all have found"):
+        main()
+    assert [path.name.partition("-")[0] for path in tmp_path.iterdir()] == ["rivals_persons"]
+    kept = results.newest("rivals_persons", tmp_path)
+    assert kept is not None
+    assert kept["measured"] == {"rounds": 2, "only": None}
+
+
+def test_only_comparisons_that_have_a_rival_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rivals, "measured_of", lambda comparison, rounds, *, quick, only: {"only": only})
+    every = tuple(rivals.REPORTED_PARTS)
+    measured = rivals.measure_parts(1, only=every, rivals=["Ray Data", rivals.ON_RAY])
+    assert list(measured) == [
+        ("persons", {"only": ["Ray Data", rivals.ON_RAY]}),
+        ("libraries", {"only": [rivals.ON_RAY]}),
+    ]
+
+
+def test_a_rival_that_is_unknown_is_named(
+    capsys: pytest.CaptureFixture[str], environment: pytest.MonkeyPatch
+) -> None:
+    environment.setattr("sys.argv", ["bench", "rivals", "--only", "scenes", "--rival", "Daft"])
+    assert main() == 2
+    assert "unknown rival: Daft. There are: vaengine; PySceneDetect, library" in capsys.readouterr().err
 
 
 @pytest.mark.shared

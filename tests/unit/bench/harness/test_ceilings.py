@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from actors.stores import open_store
+from bench.cases import full
 from bench.cases.full import STEADY, WORKING, described
-from bench.harness.ceilings import PARTS, Parts, Planned, storage_s
+from bench.harness import engine_process
+from bench.harness.ceilings import PARTS, Parts, Planned, ceilings, storage_s
 from schemas.pipelines import PERSON, SCENE
 from schemas.settings.settings import PersonSettings, Settings
 from tests.support.media import clips
@@ -24,6 +30,53 @@ def test_what_decoder_and_models_give_is_stored_as_a_runs_rows(tmp_path: Path) -
     with closing(open_store(url, read_only=True)) as store:
         rows = store.annotations(planned[0].keys[-1])
     assert [row.annotation_type for row in rows] == ["scene"] * 3
+
+
+def test_models_of_sound_are_loaded_where_only_a_later_clip_has_sound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[Any] = []
+
+    class Models:
+        def __init__(self, settings: Settings, *, threads: int) -> None: ...
+
+        def analyze(self, blocks: Sequence[Any]) -> list[Any]:
+            heard.extend(blocks)
+            return []
+
+    for name in ("VisionModels", "AudioModels"):
+        monkeypatch.setattr(f"actors.stages.inference.{name}", Models)
+    video: Any = "a video"
+    block: Any = "a block"
+    Parts(Settings(), [Planned(video, (), (), ()), Planned(video, (), (), [block])])
+    assert heard == [block]
+
+
+def test_a_process_that_fails_ends_the_measurement(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    missing = str(tmp_path / "missing.mp4")
+    with pytest.raises(RuntimeError, match="a process that measures ended early"):
+        ceilings([missing], (SCENE,), Settings(preset="embedded"), 1)
+    assert "missing.mp4" in capfd.readouterr().err
+
+
+def test_a_run_with_failed_clips_is_not_taken_for_a_fast_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(full, "talking_clips", lambda folder, count: [folder / "clip.mp4"] * count)
+    monkeypatch.setattr(full, "hearing", tuple)
+    monkeypatch.setattr(engine_process, "run", lambda *told, **kinds: {"working_s": 1.0, "failed": 2})
+    with pytest.raises(RuntimeError, match="the engine failed on 2 of 4 clips"):
+        full.measure(1, quick=True)
+
+
+def test_the_steady_pace_is_left_out_where_too_few_commits_tell_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(full, "talking_clips", lambda folder, count: [folder / "clip.mp4"] * count)
+    monkeypatch.setattr(full, "hearing", tuple)
+    monkeypatch.setattr(engine_process, "run", lambda *told, **kinds: {"working_s": 40.0, "failed": 0})
+    monkeypatch.setattr(full.ceilings, "run", lambda *told: dict.fromkeys(PARTS, 20.0))
+    text = described(full.measure(2, quick=True))
+    assert f"| vaengine, {WORKING} | 40.00 | 30 | 0.50 | 0.50 | 0.50 |" in text
+    assert STEADY not in text
 
 
 def test_the_table_says_how_near_the_engine_is_to_each_ceiling() -> None:
