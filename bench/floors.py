@@ -35,7 +35,8 @@ class Floor:
 
 def over_rival(comparison: str, rival: str) -> float:
     """How many times as long as the engine a rival takes for a small round of a comparison."""
-    from bench.cases.rivals import comparisons, measured_of
+    from bench.cases.comparisons import comparisons
+    from bench.cases.rivals import measured_of
 
     told = measured_of(comparisons()[comparison], rounds=1, quick=True, only=(rival,))
     ratio: float = told["over_engine"][rival]["median"]
@@ -44,8 +45,8 @@ def over_rival(comparison: str, rival: str) -> float:
 
 def over_ceiling() -> float:
     """The seconds of decoder and models alone over the engine's for all four pipelines, after its start."""
+    from bench.cases.comparisons import ENGINE
     from bench.cases.full import WORKING, measure
-    from bench.cases.rivals import ENGINE
     from bench.harness.ceilings import TOGETHER
 
     ratio: float = measure(1, quick=True)["engine"][ENGINE]["efficiency"][TOGETHER][WORKING]["median"]

