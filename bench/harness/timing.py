@@ -50,8 +50,10 @@ class Times:
         }
 
 
-def in_turns(cases: Mapping[str, Measurement], rounds: int) -> dict[str, Times]:
-    """Measure every case once in each round.
+def in_turns(
+    cases: Mapping[str, Measurement], rounds: int, *, check: Callable[[], object] = lambda: None
+) -> dict[str, Times]:
+    """Measure every case once in each round, and `check` what came out before the next one.
 
     Each round begins with another case, so no case is always the first on a cold cache.
     """
@@ -61,6 +63,7 @@ def in_turns(cases: Mapping[str, Measurement], rounds: int) -> dict[str, Times]:
         first = turn % len(names)
         for name in [*names[first:], *names[:first]]:
             times[name].append(cases[name]())
+        check()
     return {name: Times(tuple(seconds)) for name, seconds in times.items()}
 
 

@@ -94,11 +94,10 @@ def compared(
 ) -> dict[str, Any]:
     """The seconds of each, in turns, over those of the first, and what they found.
 
-    Raises `RuntimeError` where they did not find the same.
+    Raises `RuntimeError` after a round in which they did not find the same.
     """
-    times = in_turns(commands, rounds)
     found = {name: command.all_found for name, command in commands.items()}
-    require_same(found, most_different=most_different)
+    times = in_turns(commands, rounds, check=lambda: require_same(found, most_different=most_different))
     base = times[next(iter(commands))]
     return {
         "found": found,

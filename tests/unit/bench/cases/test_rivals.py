@@ -32,6 +32,13 @@ def test_numbers_may_differ_by_what_decoders_make_of_colours_and_by_no_more() ->
         require_same({"engine": [{"box": 1000}], "loop": [{"box": 1000}, {"box": 970}]})
 
 
+def test_a_round_with_different_finds_is_the_last() -> None:
+    commands = {"vaengine": program("box", 540), "loop": program("box", 400)}
+    with pytest.raises(RuntimeError, match="not all have found the same of box"):
+        compared(commands, 3)
+    assert [len(command.all_found) for command in commands.values()] == [1, 1]
+
+
 @pytest.mark.parametrize("loop", [{"box": 0}, {"face": 3}])
 def test_one_that_has_found_nothing_of_a_kind_is_not_compared(loop: dict[str, int]) -> None:
     with pytest.raises(RuntimeError, match="not all have found the same"):
