@@ -42,12 +42,13 @@ fi
 # Tests fail rather than skip. A folder, no virtual environment: python3 may itself be in one, with its torch.
 export GPU_JOB=1 PYTHONPATH=$PWD:$ENVIRONMENT PYTHONUNBUFFERED=1
 
-step environment 75 \
+step environment 65 \
 	python3 -m pip install --quiet --no-index --no-deps --upgrade --target "$ENVIRONMENT" "$WHEELS"/*.whl
-part machine 20
-part tests 110
-part model 80
-part faces 60
-part overlap 20
-part engine 130
+part machine 15
+part tests 100
+part model 75
+part faces 50
+part overlap 15
+part engine 125
+part balanced 45
 exit "$FAILED"

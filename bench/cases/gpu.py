@@ -12,10 +12,9 @@ import json
 import re
 import subprocess
 import sys
-import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -24,39 +23,26 @@ from typing import Any, Final
 
 from actors.coordination.coordinator import Coordinator
 from actors.coordination.links import DirectLinks
-from bench.harness.gpu_samples import nvml_reader, sampled, summary
+from bench.cases.gpu_runs import (
+    Measured,
+    balanced,
+    clips_in_folder,
+    engine,
+    messages_of,
+    pictures_of,
+)
+from bench.harness.gpu_samples import on_gpu
 from bench.harness.timed_detector import MESSAGES, SlowFinalizer, call_until
 from bench.harness.timed_detector import main as busy_shares
+from bench.harness.timing import WARM_CALLS, rate, ratios
 from schemas.settings.settings import Settings
 from schemas.work.messages import FramesMessage
 from schemas.work.progress import Worker
 
 PROJECT: Final = Path(__file__).parents[2] / "pyproject.toml"
 FACES: Final = 16  # pictures at once
-WARM_CALLS: Final = 3
 SECONDS: Final = 8.0  # of each measurement of pictures a second
-CLIPS, CLIP_SECONDS, COPIES = 8, 4, 8
 LIBRARY: Final = "FaceAnalysis.get"
-
-Measured = Iterator[tuple[str, Any]]
-
-
-def rate(
-    work: Callable[[], object], pictures: int, seconds: float, clock: Callable[[], float] = time.perf_counter
-) -> float:
-    """Pictures a second of calls of `work`, each of so many; the first calls are not timed."""
-    for _ in range(WARM_CALLS):
-        work()
-    began_s, calls = clock(), 0
-    while (passed_s := clock() - began_s) < seconds:
-        work()
-        calls += 1
-    return calls * pictures / passed_s
-
-
-def ratios(rates: Mapping[str, float], base: str) -> dict[str, float]:
-    """Each rate in units of that of `base`."""
-    return {name: round(value / rates[base], 3) for name, value in rates.items() if name != base}
 
 
 def keep(part: Iterable[tuple[str, Any]], path: Path) -> dict[str, Any]:
@@ -130,17 +116,13 @@ def overlap() -> Measured:
 def model() -> Measured:
     """Pictures a second of the network alone, of the detector, and of the worker in both of its ways."""
     from actors.stages.batching import detector_named
-    from bench.harness.in_process import NEURAL, read, settings_for
     from bench.rivals.ultralytics_loop import WEIGHTS
-    from bench.scoring.mot import PETS
 
-    video = PETS / "video.mp4"
-    settings = settings_for((*NEURAL, "person.sample_fps=240"), video)
+    with clips_in_folder() as clips:
+        settings, messages = messages_of(clips)
     yield "model", {"weights": WEIGHTS.name, "by": settings.person.runtime, "as": settings.person.precision}
-    messages = [value for value in read(video, settings) if isinstance(value, FramesMessage)]
-    frames = (frame for message in messages for frame in message.frames.pixels)
     detector: Any = detector_named(settings)
-    pictures = list(itertools.islice(itertools.cycle(frames), detector.batch_size))
+    pictures = pictures_of(messages, detector.batch_size)
     prepared = detector.prepare(pictures)
     works: dict[str, Callable[[], object]] = {
         "network alone": lambda: detector.run(prepared),
@@ -207,60 +189,6 @@ def library_faces() -> Any:
     return analysis
 
 
-def engine() -> Measured:
-    """Frames a second of whole runs over short clips, every frame looked at, without Ray and on it."""
-    from bench.fixtures.copies import copy_with_mark
-    from bench.fixtures.short_clips import short_clips
-
-    with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
-        folder = Path(name)
-        (folder / "cut").mkdir()
-        (folder / "clips").mkdir()
-        cut = short_clips(folder / "cut", CLIPS, CLIP_SECONDS)
-        clips = [
-            copy_with_mark(clip, folder / "clips" / f"{number}-{clip.name}")
-            for number in range(COPIES)
-            for clip in cut
-        ]
-        for about, cluster in (("without Ray", "none"), ("on Ray", "local")):
-            yield about, run_on_gpu(clips, folder / cluster, cluster)
-
-
-def run_on_gpu(clips: Sequence[Path], out: Path, cluster: str) -> dict[str, Any]:
-    """The figures of one run; raises `RuntimeError` where a clip failed."""
-    from bench.harness.engine_process import Stopwatch
-    from bench.harness.in_process import NEURAL
-    from vaengine.execution.engine import Engine
-    from vaengine.requests.run_options import RunOptions, resolve_request
-
-    options = RunOptions(
-        paths=tuple(map(str, clips)),
-        out=str(out),
-        pipelines="person",
-        cluster=cluster,
-        settings=(*NEURAL, "person.sample_fps=240"),
-    )
-    stopwatch = Stopwatch()
-    with sampled(nvml_reader()) as samples:
-        report = Engine(resolve_request(options).request, listener=stopwatch).run()
-    if report.failed:
-        raise RuntimeError(f"{report.failed} of {len(clips)} clips failed")
-    return {
-        "frames": report.frames_decoded,
-        "wall_s": round(report.wall_s, 2),
-        "working_s": round(stopwatch.working_s, 2),
-        "frames_per_s": round(report.frames_decoded / stopwatch.working_s, 1),
-        "gpu": summary(samples),
-    }
-
-
-def on_gpu(work: Callable[[], float]) -> dict[str, Any]:
-    """The pictures a second that `work` returns, and the GPU meanwhile."""
-    with sampled(nvml_reader()) as samples:
-        pictures_per_s = work()
-    return {"pictures_per_s": round(pictures_per_s, 1), "gpu": summary(samples)}
-
-
 PARTS: Final[Mapping[str, Callable[[], Measured]]] = {
     "machine": machine,
     "tests": tests,
@@ -268,6 +196,7 @@ PARTS: Final[Mapping[str, Callable[[], Measured]]] = {
     "model": model,
     "faces": faces,
     "engine": engine,
+    "balanced": balanced,
 }
 
 

@@ -69,3 +69,10 @@ def summary(samples: Sequence[Sample]) -> dict[str, Any]:
         "most_memory_mib": round(max(sample.memory_mib for sample in samples), 1),
         **{f"each_{one.name}": [getattr(sample, one.name) for sample in samples] for one in fields(Sample)},
     }
+
+
+def on_gpu(work: Callable[[], float]) -> dict[str, Any]:
+    """The pictures a second that `work` returns, and the GPU meanwhile."""
+    with sampled(nvml_reader()) as samples:
+        pictures_per_s = work()
+    return {"pictures_per_s": round(pictures_per_s, 1), "gpu": summary(samples)}

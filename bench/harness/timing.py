@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
+WARM_CALLS: Final = 3  # of `rate`, which are not timed
 Measurement = Callable[[], float]  # does some work and returns its seconds
 
 
@@ -79,3 +80,21 @@ def command(arguments: Sequence[str]) -> Measurement:
     return lambda: timed(
         lambda: subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     )
+
+
+def rate(
+    work: Callable[[], object], pictures: int, seconds: float, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Pictures a second of calls of `work`, each of so many; the first calls are not timed."""
+    for _ in range(WARM_CALLS):
+        work()
+    began_s, calls = clock(), 0
+    while (passed_s := clock() - began_s) < seconds:
+        work()
+        calls += 1
+    return calls * pictures / passed_s
+
+
+def ratios(rates: Mapping[str, float], base: str) -> dict[str, float]:
+    """Each rate in units of that of `base`."""
+    return {name: round(value / rates[base], 3) for name, value in rates.items() if name != base}

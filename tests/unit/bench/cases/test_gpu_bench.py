@@ -15,18 +15,16 @@ import pytest
 
 from bench.cases.gpu import (
     PARTS,
-    WARM_CALLS,
     keep,
     of_its_own,
-    on_gpu,
     outcome_in,
-    rate,
-    ratios,
     required,
     versions,
 )
-from bench.harness.gpu_samples import Sample, sampled, summary
+from bench.cases.gpu_runs import cost
+from bench.harness.gpu_samples import Sample, on_gpu, sampled, summary
 from bench.harness.timed_detector import busy_share
+from bench.harness.timing import WARM_CALLS, rate, ratios
 from schemas.media.frames import FrameBatch
 from schemas.pipelines import PERSON
 from schemas.work.messages import FramesMessage
@@ -83,6 +81,14 @@ def test_rates_are_said_in_units_of_the_rival() -> None:
     assert ratios({"engine": 30.0, "library": 20.0}, "library") == {"engine": 1.5}
 
 
+def test_an_hour_of_video_costs_the_hours_that_a_gpu_works_on_it() -> None:
+    assert cost(3600.0, 180.0) == {
+        "real_time_factor": 0.05,
+        "video_hours_per_gpu_hour": 20.0,
+        "gpu_hours_per_video_hour": 0.05,
+    }
+
+
 def test_a_package_that_is_missing_is_said_to_be() -> None:
     found = versions(["numpy", "no-such-package"])
     assert found == {"numpy": np.__version__, "no-such-package": None}
@@ -131,7 +137,7 @@ def test_samples_are_summed_up_with_means_and_maxima() -> None:
 
 
 def test_a_measurement_has_the_samples_of_its_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.cases.gpu.nvml_reader", lambda: lambda: Sample(1.0, 700.0, 5.0))
+    monkeypatch.setattr("bench.harness.gpu_samples.nvml_reader", lambda: lambda: Sample(1.0, 700.0, 5.0))
     told = on_gpu(lambda: 123.46)
     assert (told["pictures_per_s"], told["gpu"]["busy"]) == (123.5, 1.0)
 
