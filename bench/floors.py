@@ -38,7 +38,7 @@ def over_rival(comparison: str, rival: str) -> float:
     from bench.cases.comparisons import comparisons
     from bench.cases.rivals import measured_of
 
-    told = measured_of(comparisons()[comparison], rounds=1, quick=True, only=(rival,))
+    told = measured_of(comparisons()[comparison], rounds=1, quick=True, rivals=(rival,))
     ratio: float = told["over_engine"][rival]["median"]
     return ratio
 

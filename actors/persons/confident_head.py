@@ -31,7 +31,7 @@ class Rectangle:
         return cls(*_bounds(confident.any(1)), *_bounds(confident.any(0)))
 
     def wider(self, places: int) -> Rectangle:
-        """Wider by so many places on each side, from the level's first one at most."""
+        """Wider by so many places on each side; it ends at the first row and column, `cut` at the last."""
         top, left = (torch.clamp(side - places, min=0) for side in (self.top, self.left))
         return Rectangle(top, self.bottom + places, left, self.right + places)
 
@@ -56,7 +56,8 @@ def only_where_confident(head: Any, person: int) -> bool:
 
     `min_confidence`, a tensor of one float32, has to be set before each call. The output has the places of
     one rectangle of each level, row by row, with all persons above `min_confidence`; `seen` has what the head
-    saw at these places, B x C x H x W of each level.
+    saw at these places, B x C x H x W of each level. A rectangle is around the confident places of all
+    pictures of a batch: who wants results that depend on nothing else gives one picture at a time.
     """
     if type(head) not in (Detect, Pose):
         return False
@@ -81,9 +82,10 @@ def _forward(self: Any, levels: Sequence[torch.Tensor]) -> Any:
     return self._inference(outputs)
 
 
-def _confident(self: Any, scores: torch.Tensor) -> Any:
+def _confident(self: Any, scores: torch.Tensor) -> torch.Tensor:
     """Where there may be a person in one of the pictures, H x W bool."""
-    return (scores[:, self.person].sigmoid() > self.min_confidence).any(0)
+    confident: torch.Tensor = (scores[:, self.person].sigmoid() > self.min_confidence).any(0)
+    return confident
 
 
 def _near(
@@ -102,8 +104,12 @@ def _cut(levels: Sequence[torch.Tensor], rectangles: Sequence[Rectangle]) -> lis
 
 
 def _reach(branch: torch.nn.Module) -> int:
-    """How many places beside its own the convolutions of a branch see, one after the other."""
-    return sum(own.kernel_size[0] // 2 for own in branch.modules() if isinstance(own, torch.nn.Conv2d))
+    """How many places beside its own the convolutions of a branch see, one after the other.
+
+    They keep the size of a level: their stride is 1, and they pad by what they reach.
+    """
+    convolutions = [own for own in branch.modules() if isinstance(own, torch.nn.Conv2d)]
+    return sum(own.dilation[0] * (own.kernel_size[0] // 2) for own in convolutions)
 
 
 def _rows(levels: Sequence[torch.Tensor]) -> torch.Tensor:

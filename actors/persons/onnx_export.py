@@ -51,20 +51,10 @@ def onnx_bytes(weights: str, sha256: str, *, with_embeddings: bool) -> bytes:
     import onnx
 
     module, layout = loaded(weights, sha256)
-    for_processor(module)
-    head = module.model[-1]
-    head.export, head.dynamic, head.format = True, True, "onnx"
     names = {layout.person: "person"} | {
         number: f"class {number}" for number in range(layout.classes) if number != layout.person
     }
-    inputs = {"images": torch.zeros(EXAMPLE)}
-    network: torch.nn.Module = module
-    if only_where_confident(head, layout.person):
-        inputs[CONFIDENCE_INPUT] = torch.tensor(EXAMPLE_CONFIDENCE)
-        network = ConfidentPlaces(module, with_embeddings=with_embeddings)
-    elif with_embeddings:
-        network = WithEmbeddings(module)
-    model = onnx.load_from_string(_traced(network, inputs, with_embeddings=with_embeddings))
+    model = onnx.load_from_string(exported(module, layout.person, with_embeddings=with_embeddings))
     task = "pose" if layout.keypoints else "detect"
     properties = {
         "names": str(names),
@@ -75,6 +65,21 @@ def onnx_bytes(weights: str, sha256: str, *, with_embeddings: bool) -> bytes:
     onnx.helper.set_model_props(model, properties)
     data: bytes = model.SerializeToString()
     return data
+
+
+def exported(module: Any, person: int, *, with_embeddings: bool) -> bytes:
+    """The ONNX model of a network that is fused, which is rewritten in place; without its metadata."""
+    for_processor(module)
+    head = module.model[-1]
+    head.export, head.dynamic, head.format = True, True, "onnx"
+    inputs = {"images": torch.zeros(EXAMPLE)}
+    network: torch.nn.Module = module
+    if only_where_confident(head, person):
+        inputs[CONFIDENCE_INPUT] = torch.tensor(EXAMPLE_CONFIDENCE)
+        network = ConfidentPlaces(module, with_embeddings=with_embeddings)
+    elif with_embeddings:
+        network = WithEmbeddings(module)
+    return _traced(network, inputs, with_embeddings=with_embeddings)
 
 
 def _traced(module: Any, inputs: Mapping[str, torch.Tensor], *, with_embeddings: bool) -> bytes:

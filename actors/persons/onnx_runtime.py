@@ -20,7 +20,9 @@ CONFIDENCE_INPUT = "min_confidence"  # of a network that leaves out places witho
 class OnnxRuntime:
     """A YOLO network in an ONNX file, run on one picture at a time.
 
-    On a processor larger batches gain nothing (1, 4 and 8: 53, 52 and 52 ms a picture), and padding costs.
+    On a processor larger batches gain nothing (docs/decisions/010), and padding costs. A network with the
+    input `min_confidence` computes what all pictures of a batch need together, so that a result would depend
+    on the others (`confident_head`).
     `threads` is fixed, since another number moves boxes by up to 0.007 pixels. Raises `UnsuitableWeights`,
     `WrongDigest`.
     """
@@ -38,9 +40,10 @@ class OnnxRuntime:
             raise UnsuitableWeights(
                 path, f"onnxruntime cannot load it ({str(error).splitlines()[0]})"
             ) from error
-        self._thresholds, (self._input, *others) = thresholds, self._session.get_inputs()
-        self._limits = {other.name: np.array(thresholds.min_confidence, np.float32) for other in others}
+        self._thresholds, self._input = thresholds, self._session.get_inputs()[0]
         self.layout = _output_layout(path, self._session)
+        limit = np.array(thresholds.min_confidence, np.float32)
+        self._limits = {CONFIDENCE_INPUT: limit} if len(self._session.get_inputs()) > 1 else {}
         self.batch_size = self.layout.batch or 1
 
     def stage(self, pictures: Sequence[Pixels]) -> Pixels:
@@ -60,8 +63,9 @@ def as_tensor(pixels: Pixels) -> Any:
 
 def _output_layout(path: str, session: Any) -> OutputLayout:
     (input_, *others), outputs = session.get_inputs(), session.get_outputs()
-    if unknown := ", ".join(other.name for other in others if other.name != CONFIDENCE_INPUT):
-        raise UnsuitableWeights(path, f"it takes {unknown} beside pictures")
+    scalar = (CONFIDENCE_INPUT, "tensor(float)", [])
+    if unknown := [other.name for other in others if (other.name, other.type, other.shape) != scalar]:
+        raise UnsuitableWeights(path, f"it also takes {', '.join(unknown)}; a detector takes pictures alone")
     if input_.type != "tensor(float)" or len(input_.shape) != 4:
         raise UnsuitableWeights(
             path, f"it takes {input_.type} {input_.shape}, not pictures as B x 3 x H x W float32"

@@ -66,6 +66,8 @@ def _network_file(path: str) -> str:
 
 
 def _output_layout(path: str, model: Any) -> OutputLayout:
+    if len(model.inputs) != 1:
+        raise UnsuitableWeights(path, f"it has {len(model.inputs)} inputs; a detector takes pictures alone")
     metadata = yaml.safe_load((Path(path) / "metadata.yaml").read_text(encoding="utf-8"))
     batch, _, height, width = (
         None if side.is_dynamic else side.get_length() for side in model.inputs[0].partial_shape

@@ -1,8 +1,7 @@
-"""What is compared with the engine: the files, what it is asked for and has to find, and who else does it."""
+"""The comparisons of the engine with other libraries."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,11 @@ from bench.fixtures.speech_files import speech_files
 from bench.harness.in_process import NEURAL
 from bench.harness.whole_command import MOST_DIFFERENT, WholeCommand, one_after_the_other, rival
 from bench.rivals.environment import rivals_python
+from bench.rivals.process_per_core import CORES
+from bench.rivals.ray_data_detection import MANUAL, PER_CORE
 from bench.rivals.ultralytics_detection import CONFIDENCE
 from bench.rivals.ultralytics_loop import WEIGHTS
 
-CORES: Final = len(os.sched_getaffinity(0))
 ENGINE, ON_RAY = "vaengine", "vaengine, on Ray"
 PACKS, PACK = Path(__file__).parents[3] / "shared/models/insightface", "test_pack"
 PERSON_FPS, FACE_FPS = 5, 2
@@ -39,16 +39,16 @@ class Comparison:
     most_different: float = MOST_DIFFERENT  # of the numbers found
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Of all that are measured, the engine's ways first."""
-        return (*self.clusters, *self.rivals(()))
+    def rival_names(self) -> tuple[str, ...]:
+        """Of all that are measured beside the engine without Ray: the engine on Ray first, where it is."""
+        return tuple(name for name in (*self.clusters, *self.rivals(())) if name != ENGINE)
 
 
 def persons_by(files: Sequence[Path]) -> dict[str, WholeCommand]:
     """Persons in every frame, by ultralytics, Ray Data and Daft."""
     others = {
-        "Ray Data": rival("ray_data_detection", "manual", WEIGHTS, *files),  # as its manual has it
-        "Ray Data, an actor per core": rival("ray_data_detection", "per_core", WEIGHTS, *files),
+        "Ray Data": rival("ray_data_detection", MANUAL, WEIGHTS, *files),  # as its manual has it
+        "Ray Data, an actor per core": rival("ray_data_detection", PER_CORE, WEIGHTS, *files),
     }
     if (python := rivals_python()) is not None:
         others["Daft"] = rival("daft_detection", WEIGHTS, *files, python=python)

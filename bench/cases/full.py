@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from bench.harness import ceilings, engine_process
 from bench.harness.ceilings import DECODE, MODELS, STORAGE, TOGETHER
 from bench.harness.report import table
 from bench.harness.timing import Times
+from bench.rivals.process_per_core import CORES
 
 TITLE = "All four pipelines, and what their parts cost alone"
 CLIPS, QUICK_CLIPS, SECONDS = 12, 4, 12
@@ -28,7 +28,7 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
 
     Raises `FileNotFoundError` without the clips and the weights, and `RuntimeError` if a clip fails.
     """
-    cores, count = len(os.sched_getaffinity(0)), QUICK_CLIPS if quick else CLIPS
+    count = QUICK_CLIPS if quick else CLIPS
     clusters = dict(list(CLUSTERS.items())[: 1 if quick else None])
     settings = (*YOLO, *FACE, *hearing())
     parts: dict[str, list[float]] = {part: [] for part in ceilings.PARTS}
@@ -40,7 +40,7 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
             for who, cluster in clusters.items():
                 out = folder / f"out{number}-{cluster}"
                 runs[who].append(_run(out, clips, settings, cluster))
-            for part, seconds in ceilings.run(cores, PIPELINES, settings, clips).items():
+            for part, seconds in ceilings.run(CORES, PIPELINES, settings, clips).items():
                 parts[part].append(seconds)
     return {
         "clips": count,

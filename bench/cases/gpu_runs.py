@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bench.fixtures.short_clips import short_clips
 from bench.harness.gpu_samples import nvml_reader, on_gpu, sampled, summary
-from bench.harness.in_process import NEURAL
+from bench.harness.in_process import NEURAL, read, settings_for
 from bench.harness.timing import rate
 from schemas.media.frames import Pixels
 from schemas.settings.settings import Settings
@@ -21,7 +21,6 @@ from schemas.work.messages import FramesMessage
 CLIPS, CLIP_SECONDS, COPIES = 8, 4, 8
 EVERY_FRAME: Final = (*NEURAL, "person.sample_fps=240")
 NETWORK_SECONDS: Final = 6.0  # of the network alone, beside the runs
-FULL_HD: Final = (1920, 1080)
 LONG_CLIPS, LONG_SECONDS = 2, 24
 
 Measured = Iterator[tuple[str, Any]]
@@ -36,8 +35,6 @@ def clips_in_folder() -> Iterator[list[Path]]:
 
 def messages_of(clips: Sequence[Path]) -> tuple[Settings, list[FramesMessage]]:
     """The settings for persons in every frame, and all frames of the clips as models get them."""
-    from bench.harness.in_process import read, settings_for
-
     settings = settings_for(EVERY_FRAME, clips[0])
     values = (value for clip in clips for value in read(clip, settings))
     return settings, [value for value in values if isinstance(value, FramesMessage)]
@@ -86,7 +83,7 @@ def balanced() -> Measured:
 
     The weights are those that lie beside the checkout, not the larger ones of the preset.
     """
-    from bench.cases.comparisons import FACE, YOLO, hearing
+    from bench.cases.comparisons import FACE, FULL_HD, YOLO, hearing
     from bench.fixtures.speech_files import speech_file
 
     packs = [setting for setting in FACE if not setting.startswith("face.sample_fps")]
@@ -101,14 +98,14 @@ def balanced() -> Measured:
 
 
 def cost(video_s: float, working_s: float) -> Mapping[str, float]:
-    """The real-time factor, and what a GPU-hour gives and an hour of video costs.
+    """How long a GPU works on an hour of video, in hours, and how many hours of video it does in one.
 
-    Times the price of a GPU-hour the last is money.
+    The first is the real-time factor; times the price of a GPU-hour it is what an hour of video costs.
+    `working_s` is without the start of a run.
     """
     return {
         "real_time_factor": round(working_s / video_s, 4),
         "video_hours_per_gpu_hour": round(video_s / working_s, 2),
-        "gpu_hours_per_video_hour": round(working_s / video_s, 4),
     }
 
 

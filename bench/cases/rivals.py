@@ -11,19 +11,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench.cases.comparisons import CORES, ENGINE, Comparison, comparisons
+from bench.cases.comparisons import ENGINE, Comparison, comparisons
 from bench.harness import ceilings
 from bench.harness.ceilings import DECODE, MODELS, TOGETHER
 from bench.harness.ratio_chart import write_chart
 from bench.harness.report import Part, spread, table
 from bench.harness.whole_command import compared, engine
+from bench.rivals.process_per_core import CORES
 from schemas.errors import UsageError
 
 TITLE = "Whole commands beside other libraries"
 PICTURE: Final = "images/rivals.svg"
 ABOUT = (
     "Seconds from the start of a command to its end, start and models included; in turns within one run, "
-    "round by round over the engine's. Above 1 the engine is ahead.\n\n"
+    "round by round over the engine's. Above 1 the engine is ahead. Shown is the newest result that has a "
+    "rival, over the engine of that day.\n\n"
     f"![How many times as long as the engine each takes]({PICTURE})"
 )
 
@@ -33,24 +35,24 @@ def measure_parts(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The wall seconds of each, in turns, and what they found; each comparison as soon as it is done.
 
-    With `rivals`, of these alone beside the engine, where a comparison has them. Raises `UsageError` where
-    none has, `FileNotFoundError` without the clips and the weights, and `RuntimeError` where not all found
-    the same.
+    With `rivals`, of these alone beside the engine, where a comparison has them. Raises `UsageError` for a
+    rival that no chosen comparison has, `FileNotFoundError` without the clips and the weights, and
+    `RuntimeError` where not all found the same.
     """
     chosen = {name: own for name, own in comparisons().items() if name in only}
-    there = [name for own in chosen.values() for name in own.names]
-    if unknown := [name for name in rivals if name not in there]:
-        raise UsageError(f"unknown rival: {'; '.join(unknown)}. There are: {'; '.join(dict.fromkeys(there))}")
+    names = dict.fromkeys(name for own in chosen.values() for name in own.rival_names)
+    if unknown := [name for name in rivals if name not in names]:
+        raise UsageError(f"unknown rival: {'; '.join(unknown)}. There are: {'; '.join(names)}")
     for part, own in chosen.items():
-        asked = [name for name in rivals if name in own.names and name != ENGINE]
-        if asked or not rivals:
-            yield part, measured_of(own, rounds, quick=quick, only=asked or None)
+        requested = [name for name in rivals if name in own.rival_names]
+        if requested or not rivals:
+            yield part, measured_of(own, rounds, quick=quick, rivals=requested or None)
 
 
 def measured_of(
-    comparison: Comparison, rounds: int, *, quick: bool, only: Sequence[str] | None = None
+    comparison: Comparison, rounds: int, *, quick: bool, rivals: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """One comparison; with `only`, of these and the engine as it runs without Ray."""
+    """One comparison; with `rivals`, of these and the engine as it runs without Ray."""
     with tempfile.TemporaryDirectory(prefix="vaengine-bench-") as name:
         folder = Path(name)
         (folder / "files").mkdir()
@@ -67,14 +69,18 @@ def measured_of(
             for name, cluster in comparison.clusters.items()
         }
         commands = {**own, **comparison.rivals(files)}
-        if only is not None:
-            commands = {name: commands[name] for name in (ENGINE, *only)}
+        if rivals is not None:
+            commands = {name: commands[name] for name in (ENGINE, *rivals)}
+        # First: what is wrong with files or models shows before the long part.
+        alone = (
+            {}
+            if quick
+            else {
+                "ceilings": ceilings.run(CORES, comparison.pipelines.split(","), comparison.settings, files)
+            }
+        )
         told = compared(commands, rounds, most_different=comparison.most_different)
-        if not quick:
-            told["ceilings"] = ceilings.run(
-                CORES, comparison.pipelines.split(","), comparison.settings, files
-            )
-    return {"about": comparison.about, "files": len(files), **told}
+    return {"about": comparison.about, "files": len(files), **told, **alone}
 
 
 def described(measured: Mapping[str, Any]) -> str:
@@ -97,14 +103,14 @@ def described(measured: Mapping[str, Any]) -> str:
 
 
 def _ceilings(measured: Mapping[str, Any]) -> str:
-    """What bounds the engine, measured after the rounds; nothing in results of before."""
+    """What bounds the engine; nothing in older results."""
     if "ceilings" not in measured:
         return ""
     seconds, engine_s = measured["ceilings"], measured["times"][ENGINE]["median"]
-    parts = ", ".join(f"{part} {seconds[part]:.1f} s" for part in (DECODE, MODELS, TOGETHER))
+    parts = ", ".join(f"{part} {seconds[part]:.1f} s" for part in (DECODE, MODELS, TOGETHER) if seconds[part])
     return (
-        f"\n\nThe engine's parts alone, once, warm, one process per core: {parts}. Of the engine's whole "
-        f"command the last is {seconds[TOGETHER] / engine_s:.2f}."
+        f"\n\nThe engine's parts alone, measured once, warm, one process per core: {parts}. Decode and "
+        f"models alone take {seconds[TOGETHER] / engine_s:.2f} of the engine's whole command."
     )
 
 

@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from actors.coordination.links import Delivery
 from schemas.annotations.annotation import job_id_for
@@ -26,10 +26,11 @@ from schemas.settings.settings import Settings, pipeline_config
 from schemas.work.audio_block import AudioBlock
 from schemas.work.chunk import ChunkSpec, WorkKey
 from schemas.work.job import BatchJob, JobStatus, PipelineResult
-from schemas.work.messages import ChunkEnd, FramesMessage
+from schemas.work.messages import BlockEnd, ChunkEnd, DetectionsMessage, FramesMessage
 
 DECODE, MODELS, TOGETHER, STORAGE = "decode", "models", "decode and models", "storage"
 PARTS: Final = (DECODE, MODELS, TOGETHER, STORAGE)
+Result = TypeVar("Result", ChunkEnd, DetectionsMessage, BlockEnd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,11 @@ class Parts:
         self._vision = VisionModels(self.settings, threads=threads)
         first = self.planned[0]
         for message in self._messages(first.chunks[:1]):
-            self._vision.analyze([message])
+            succeeded(self._vision.analyze([message]))
         blocks = [block for own in self.planned for block in own.blocks]
         if blocks:
             self._audio = AudioModels(self.settings, threads=threads)
-            self._audio.analyze(blocks[:1])
+            succeeded(self._audio.analyze(blocks[:1]))
 
     def decode(self) -> float:
         """Seconds for pictures, their scene scores and what models see; sound is decoded by its own."""
@@ -91,9 +92,9 @@ class Parts:
             messages = list(self._messages(own.chunks))
             began_s = time.perf_counter()
             for message in messages:
-                self._vision.analyze([message])
+                succeeded(self._vision.analyze([message]))
             if own.blocks:
-                self._audio.analyze(own.blocks)
+                succeeded(self._audio.analyze(own.blocks))
             seconds += time.perf_counter() - began_s
         return seconds
 
@@ -103,11 +104,11 @@ class Parts:
         for own in self.planned:
             for value in self._read(own.chunks):
                 if isinstance(value, FramesMessage):
-                    self.values += self._vision.analyze([value])
+                    self.values += succeeded(self._vision.analyze([value]))
                 else:
                     self.values.append(value)
             for block in own.blocks:
-                self.values += self._audio.analyze([block])
+                self.values += succeeded(self._audio.analyze([block]))
         return time.perf_counter() - began_s
 
     def _messages(self, chunks: Sequence[ChunkSpec]) -> Iterator[FramesMessage]:
@@ -120,9 +121,17 @@ class Parts:
 
         for spec in chunks:
             for value in read_chunk(spec, NoWatch()):
-                if isinstance(value, ChunkEnd) and value.failure:
-                    raise RuntimeError(value.failure.message)
+                if isinstance(value, ChunkEnd):
+                    succeeded([value])
                 yield value
+
+
+def succeeded(results: Sequence[Result]) -> Sequence[Result]:
+    """The same results; raises `RuntimeError` for a failure, which takes no time and is no ceiling."""
+    for result in results:
+        if result.failure is not None:
+            raise RuntimeError(result.failure.message)
+    return results
 
 
 def storage_s(url: str, planned: Sequence[Planned], values: Sequence[Delivery], settings: Settings) -> float:
@@ -176,8 +185,11 @@ def worker(connection: Any, settings: Settings, pipelines: Sequence[str], clips:
 def ceilings(
     clips: Sequence[str], pipelines: Sequence[str], settings: Settings, processes: int
 ) -> dict[str, float]:
-    """The wall seconds of each part over all clips; raises `RuntimeError` if a process fails."""
-    context = get_context("spawn")
+    """The wall seconds of each part over all clips, by as many processes, but never more than clips.
+
+    Raises `RuntimeError` if a process fails.
+    """
+    context, processes = get_context("spawn"), min(processes, len(clips))
     shares = [clips[first::processes] for first in range(processes)]
     pipes = [context.Pipe() for _ in shares]
     workers = [

@@ -51,6 +51,8 @@ def pool(form: str) -> dict[str, Any]:
     """
     import ray
 
+    if form not in (MANUAL, PER_CORE):
+        raise ValueError(f"unknown form of the pool: {form}")
     if form == PER_CORE:
         return {
             "num_cpus": 0.5,

@@ -151,10 +151,10 @@ class RunMonitor:
         child.go_on()
 
     def _pass_stop_signal(self, number: signal.Signals, child: RunProcess) -> None:
-        """Pass a stop signal to the child, which decides as this process does; a repetition is not passed
-        on, because a child at its end handles signals no more.
+        """Pass a stop signal to the child, unless it is a repetition.
 
-        Stopped processes are continued, because they cannot receive it otherwise.
+        A child at its end handles signals no more, so a repetition would end it before it has written its
+        last file. Stopped processes are continued, because they cannot receive a signal otherwise.
         """
         if self._stop_signals.first(number.name):
             self._acknowledge(child)

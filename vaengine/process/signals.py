@@ -1,6 +1,7 @@
 """Handles Ctrl-C, SIGTERM and a closed terminal (SIGHUP).
 
-The first signal lets a run finish what is in work, a second one ends the process at once.
+The first signal lets a run finish what is in work, a second one ends the process at once. SIGHUP is never a
+second one.
 """
 
 from __future__ import annotations
@@ -34,13 +35,15 @@ class StopSignals:
         return True
 
     def repeats(self, name: str) -> bool:
-        """Whether a later signal is a repetition of the first.
+        """Whether a later signal asks for nothing that the first has not asked for.
 
-        A session that ends sends SIGTERM and SIGHUP together. SIGHUP is never a second request: whoever
-        closes a window asks for no haste, and the shell and the system each send one, at any distance.
+        Whoever closes a window asks for no haste, and the shell and the system each send SIGHUP, at any
+        distance. A session that ends sends SIGTERM with it.
         """
-        is_same = self.received in (name, "SIGHUP")
-        return name == "SIGHUP" or (is_same and self._clock() - self._received_s < REPEAT_WINDOW_S)
+        if name == "SIGHUP":
+            return True
+        may_repeat = self.received in (name, "SIGHUP")
+        return may_repeat and self._clock() - self._received_s < REPEAT_WINDOW_S
 
 
 class Signals:

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import copy
-from functools import cache
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from ultralytics.nn.modules.head import Segment
-from ultralytics.nn.tasks import DetectionModel, PoseModel
 
 from actors.persons.confident_head import Rectangle, only_where_confident
 from actors.persons.torch_runtime import embeddings_of
-from actors.persons.tracking import quiet_ultralytics
+from tests.support.media.random_networks import NETWORKS, network_of
 
 SHAPE = (2, 3, 96, 160)
 PERSON = 0
-NETWORKS = [
-    (DetectionModel, "yolo11n.yaml"),
-    (DetectionModel, "yolov8n.yaml"),
-    (PoseModel, "yolo11n-pose.yaml"),
-]
-
-
-@cache
-def network_of(family: type, model: str) -> Any:
-    """One with weights by lot, whose scores differ from place to place."""
-    quiet_ultralytics()
-    torch.manual_seed(7)
-    network = family(model, verbose=False).eval().fuse(verbose=False)
-    head = network.model[-1]
-    head.export = True
-    for branch in head.cv3:
-        branch[-1].weight.data.mul_(30)
-    return network
 
 
 @pytest.mark.parametrize("share", [0.5, 0.999, 1.0])

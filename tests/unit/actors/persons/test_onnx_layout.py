@@ -6,24 +6,16 @@ import copy
 
 import pytest
 import torch
-from ultralytics.nn.tasks import DetectionModel, PoseModel
 
 from actors.persons.onnx_layout import Halves, for_processor
-from actors.persons.tracking import quiet_ultralytics
+from tests.support.media.random_networks import NETWORKS, network_of
 
 SHAPE = (2, 3, 96, 160)
 
 
-@pytest.mark.parametrize(
-    ("family", "model"),
-    [(DetectionModel, "yolo11n.yaml"), (DetectionModel, "yolov8n.yaml"), (PoseModel, "yolo11n-pose.yaml")],
-)
+@pytest.mark.parametrize(("family", "model"), NETWORKS)
 def test_the_output_is_the_same_within_rounding(family: type, model: str) -> None:
-    quiet_ultralytics()
-    torch.manual_seed(7)
-    network = family(model, verbose=False).eval().fuse(verbose=False)
-    network.model[-1].export = True
-    pictures = torch.rand(SHAPE)
+    network, pictures = network_of(family, model), torch.rand(SHAPE)
     rewritten = copy.deepcopy(network)
     for_processor(rewritten)
     assert any(isinstance(layer, Halves) for layer in rewritten.modules())

@@ -11,7 +11,7 @@ import pytest
 
 from bench.__main__ import main, parse_arguments
 from bench.cases import rivals
-from bench.cases.comparisons import ON_RAY
+from bench.cases.comparisons import ON_RAY, comparisons
 from bench.cases.rivals import described
 from bench.fixtures.short_clips import FPS, short_clips
 from bench.fixtures.speech_files import speech_file, speech_files
@@ -67,8 +67,9 @@ def test_the_table_has_times_over_the_engines_and_what_was_found() -> None:
     told["over_engine"]["loop"] = {"min": 1.25, "median": 1.5, "max": 1.75}
     assert "| loop | 1.00 | 2.00 | 3.00 | 1.50 | 1.25 to 1.75 | 539 box |" in described(told)
     alone = {"decode": 0.2, "models": 1.3, "decode and models": 1.6}
-    assert "decode and models 1.6 s. Of the engine's whole command the last is 0.80." in described(
-        told | {"ceilings": alone}
+    assert (
+        "decode and models 1.6 s. Decode and models alone take 0.80 of the engine's whole command."
+        in described(told | {"ceilings": alone})
     )
 
 
@@ -94,11 +95,11 @@ def test_each_comparison_is_kept_as_soon_as_it_is_done(
 ) -> None:
     done: list[str] = []
 
-    def measured_of(comparison: Any, rounds: int, *, quick: bool, only: Any) -> dict[str, Any]:
+    def measured_of(comparison: Any, rounds: int, *, quick: bool, rivals: Any) -> dict[str, Any]:
         if done:
             raise RuntimeError("not all have found the same")
         done.append(comparison.pipelines)
-        return {"rounds": rounds, "only": only}
+        return {"rounds": rounds, "rivals": rivals}
 
     environment.setattr(rivals, "measured_of", measured_of)
     environment.setattr(results, "keep", partial(results.keep, folder=tmp_path))
@@ -108,16 +109,19 @@ def test_each_comparison_is_kept_as_soon_as_it_is_done(
     assert [path.name.partition("-")[0] for path in tmp_path.iterdir()] == ["rivals_persons"]
     kept = results.newest("rivals_persons", tmp_path)
     assert kept is not None
-    assert kept["measured"] == {"rounds": 2, "only": None}
+    assert kept["measured"] == {"rounds": 2, "rivals": None}
 
 
 def test_only_comparisons_that_have_a_rival_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rivals, "measured_of", lambda comparison, rounds, *, quick, only: {"only": only})
+    monkeypatch.setattr(
+        rivals, "measured_of", lambda comparison, rounds, *, quick, rivals: {"rivals": rivals}
+    )
     every = tuple(rivals.REPORTED_PARTS)
     measured = rivals.measure_parts(1, only=every, rivals=["Ray Data", ON_RAY])
+    assert every == tuple(comparisons())
     assert list(measured) == [
-        ("persons", {"only": ["Ray Data", ON_RAY]}),
-        ("libraries", {"only": [ON_RAY]}),
+        ("persons", {"rivals": ["Ray Data", ON_RAY]}),
+        ("libraries", {"rivals": [ON_RAY]}),
     ]
 
 
@@ -126,7 +130,7 @@ def test_a_rival_that_is_unknown_is_named(
 ) -> None:
     environment.setattr("sys.argv", ["bench", "rivals", "--only", "scenes", "--rival", "Daft"])
     assert main() == 2
-    assert "unknown rival: Daft. There are: vaengine; PySceneDetect, library" in capsys.readouterr().err
+    assert "unknown rival: Daft. There are: PySceneDetect, library" in capsys.readouterr().err
 
 
 @pytest.mark.shared

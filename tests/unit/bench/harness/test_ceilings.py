@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,6 +33,21 @@ def test_what_decoder_and_models_give_is_stored_as_a_runs_rows(tmp_path: Path) -
     assert [row.annotation_type for row in rows] == ["scene"] * 3
 
 
+def test_a_model_that_fails_is_not_taken_for_a_fast_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Models:
+        def __init__(self, settings: Settings, *, threads: int) -> None: ...
+
+        def analyze(self, blocks: Sequence[Any]) -> list[Any]:
+            return [SimpleNamespace(failure=SimpleNamespace(message="no weights"))]
+
+    for name in ("VisionModels", "AudioModels"):
+        monkeypatch.setattr(f"actors.stages.inference.{name}", Models)
+    video: Any = "a video"
+    block: Any = "a block"
+    with pytest.raises(RuntimeError, match="no weights"):
+        Parts(Settings(), [Planned(video, (), (), [block])])
+
+
 def test_models_of_sound_are_loaded_where_only_a_later_clip_has_sound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -55,15 +71,15 @@ def test_models_of_sound_are_loaded_where_only_a_later_clip_has_sound(
 def test_a_process_that_fails_ends_the_measurement(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     missing = str(tmp_path / "missing.mp4")
     with pytest.raises(RuntimeError, match="a process that measures ended early"):
-        ceilings([missing], (SCENE,), Settings(preset="embedded"), 1)
-    assert "missing.mp4" in capfd.readouterr().err
+        ceilings([missing], (SCENE,), Settings(preset="embedded"), 3)
+    assert capfd.readouterr().err.count("missing.mp4'") == 1  # one clip, one process
 
 
 def test_a_run_with_failed_clips_is_not_taken_for_a_fast_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(full, "talking_clips", lambda folder, count: [folder / "clip.mp4"] * count)
-    monkeypatch.setattr(full, "hearing", tuple)
+    monkeypatch.setattr(full, "hearing", lambda: ())
     monkeypatch.setattr(engine_process, "run", lambda *told, **kinds: {"working_s": 1.0, "failed": 2})
     with pytest.raises(RuntimeError, match="the engine failed on 2 of 4 clips"):
         full.measure(1, quick=True)
@@ -71,7 +87,7 @@ def test_a_run_with_failed_clips_is_not_taken_for_a_fast_one(
 
 def test_the_steady_pace_is_left_out_where_too_few_commits_tell_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(full, "talking_clips", lambda folder, count: [folder / "clip.mp4"] * count)
-    monkeypatch.setattr(full, "hearing", tuple)
+    monkeypatch.setattr(full, "hearing", lambda: ())
     monkeypatch.setattr(engine_process, "run", lambda *told, **kinds: {"working_s": 40.0, "failed": 0})
     monkeypatch.setattr(full.ceilings, "run", lambda *told: dict.fromkeys(PARTS, 20.0))
     text = described(full.measure(2, quick=True))

@@ -65,6 +65,11 @@ def test_the_same_signal_at_nearly_the_same_time_is_one(name: str) -> None:
     assert outcome("armed", f"{name}@7", f"{name}@7.1", f"{name}@7.4") == (0, f"stop {name}\nend\n")
 
 
+def test_a_session_that_ends_sends_two_signals_that_are_one() -> None:
+    assert outcome("armed", "SIGHUP@7", "SIGTERM@7.1") == (0, "stop SIGHUP\nend\n")
+    assert outcome("armed", "SIGHUP@7", "SIGTERM@8") == (143, "stop SIGHUP\n")
+
+
 def test_a_signal_that_is_repeated_without_end_is_no_longer_one() -> None:
     assert outcome("armed", "SIGINT@7", "SIGINT@7.3", "SIGINT@7.6") == (130, "stop SIGINT\n")
 
