@@ -92,22 +92,30 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "the others",
     )
     options = parser.parse_args(arguments)
-    if options.quick and options.case not in CASES_WITH_QUICK:
-        parser.error(f"{options.case} has no quick version")
+    if (fault := next(faults_of(options), None)) is not None:
+        parser.error(fault)
+    return options
+
+
+def faults_of(options: argparse.Namespace) -> Iterator[str]:
+    """What is wrong with options that do not go together; what comes after a fault may not be asked for."""
+    case = options.case
+    if options.quick and case not in CASES_WITH_QUICK:
+        yield f"{case} has no quick version"
     if options.rows is not None:
         from bench.fixtures.collection import ROWS
 
-        if options.case not in CASES_WITH_ROWS or options.rows < ROWS:
-            parser.error(f"--rows is for {' and '.join(CASES_WITH_ROWS)}, {ROWS:,} and more")
-    if options.settings and options.case not in CASES_WITH_SETTINGS:
-        parser.error(f"{options.case} takes no settings")
-    if options.rivals and options.case != "rivals":
-        parser.error(f"{options.case} has no rivals to choose")
-    if options.only:
-        parts = case_module(options.case).REPORTED_PARTS if options.case in CASES_IN_PARTS else ()
-        if unknown := [part for part in options.only if part not in parts]:
-            parser.error(f"unknown part of {options.case}: {', '.join(unknown)}")
-    return options
+        if case not in CASES_WITH_ROWS or options.rows < ROWS:
+            yield f"--rows is for {' and '.join(CASES_WITH_ROWS)}, {ROWS:,} and more"
+    if options.settings and case not in CASES_WITH_SETTINGS:
+        yield f"{case} takes no settings"
+    if options.rivals and case != "rivals":
+        yield f"{case} has no rivals to choose"
+    if options.only and case not in CASES_IN_PARTS:
+        yield f"{case} has no parts"
+    parts = case_module(case).REPORTED_PARTS if options.only else ()
+    if unknown := [part for part in options.only if part not in parts]:
+        yield f"unknown part of {case}: {', '.join(unknown)}; there are {', '.join(parts)}"
 
 
 def case_module(case: str) -> Any:
@@ -120,9 +128,9 @@ def measured_by(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, An
     module = case_module(options.case)
     extent = {"quick": True} if options.quick else {}
     if options.case in CASES_IN_PARTS:
-        chosen = {"only": options.only or tuple(module.REPORTED_PARTS)}
+        only = options.only or tuple(module.REPORTED_PARTS)
         rivals = {"rivals": options.rivals} if options.rivals else {}
-        for part, measured in module.measure_parts(options.rounds, **chosen, **rivals, **extent):
+        for part, measured in module.measure_parts(options.rounds, only=only, **rivals, **extent):
             yield f"{options.case}_{part}", measured
         return
     settings = [options.settings] if options.case in CASES_WITH_SETTINGS else []

@@ -35,10 +35,10 @@ class Floor:
 
 def over_rival(comparison: str, rival: str) -> float:
     """How many times as long as the engine a rival takes for a small round of a comparison."""
-    from bench.cases.comparisons import comparisons
+    from bench.cases.comparisons import COMPARISONS
     from bench.cases.rivals import measured_of
 
-    told = measured_of(comparisons()[comparison], rounds=1, quick=True, rivals=(rival,))
+    told = measured_of(COMPARISONS[comparison](), rounds=1, quick=True, rivals=(rival,))
     ratio: float = told["over_engine"][rival]["median"]
     return ratio
 

@@ -23,6 +23,9 @@ PERSON_FPS, FACE_FPS = 5, 2
 YOLO: Final = (*NEURAL, f"person.min_confidence={CONFIDENCE}")
 FACE: Final = ("face.detector=scrfd", f"face.pack={PACKS / 'models' / PACK}", f"face.sample_fps={FACE_FPS}")
 FULL_HD: Final = (1920, 1080)
+FULL_HD_CLIPS: Final = f"12 clips of 12 s, 1920 x 1080 at {FPS} frames a second"
+WITHOUT_RAY: Final = {ENGINE: "none"}
+CLUSTERS: Final = {**WITHOUT_RAY, ON_RAY: "local"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,48 +106,69 @@ def hearing() -> tuple[str, ...]:
     return (f"audio.model={whisper()}", "audio.language=en", *only)
 
 
-def comparisons() -> dict[str, Comparison]:
-    """All of them, by name."""
-    both, alone = {ENGINE: "none", ON_RAY: "local"}, {ENGINE: "none"}
-    clips = Comparison(
+def persons() -> Comparison:
+    """Persons in every frame of short clips."""
+    return Comparison(
         f"24 clips of 4 s, 640 x 360 at {FPS} frames a second, YOLO11n in every frame",
         lambda folder, quick: short_clips(folder, 4 if quick else 24, 4),
         "person",
         (*YOLO, "person.sample_fps=240"),
         ("person_detection",),
         persons_by,
-        both,
+        CLUSTERS,
     )
-    full_hd = Comparison(
-        f"12 clips of 12 s, 1920 x 1080 at {FPS} frames a second: scenes in every frame, YOLO11n at "
-        f"{PERSON_FPS} frames a second, SCRFD-500M and MobileFaceNet at {FACE_FPS}",
-        lambda folder, quick: short_clips(
-            folder, 2 if quick else 12, 12, sources=(FACES, *MOTION), size=FULL_HD
-        ),
+
+
+def libraries() -> Comparison:
+    """Scenes, persons and faces of clips in full HD."""
+    return Comparison(
+        f"{FULL_HD_CLIPS}: scenes in every frame, YOLO11n at {PERSON_FPS} frames a second, SCRFD-500M and "
+        f"MobileFaceNet at {FACE_FPS}",
+        full_hd_clips,
         "scene,person,face",
         (*YOLO, *FACE, f"person.sample_fps={PERSON_FPS}"),
         ("scene", "person_detection", "face_detection"),
         each_library,
-        both,
+        CLUSTERS,
     )
-    scenes = Comparison(
-        f"12 clips of 12 s, 1920 x 1080 at {FPS} frames a second: scenes in every frame",
-        full_hd.files,
+
+
+def scenes() -> Comparison:
+    """Scenes of the same clips."""
+    return Comparison(
+        f"{FULL_HD_CLIPS}: scenes in every frame",
+        full_hd_clips,
         "scene",
         ("preset=embedded",),
         ("scene",),
         scenes_by,
-        alone,
+        WITHOUT_RAY,
     )
-    speech = Comparison(
-        "12 recordings of English speech of a minute and a half, Whisper tiny.en in int8, words with times",
+
+
+def speech() -> Comparison:
+    """Words of recordings; raises `FileNotFoundError` without Whisper."""
+    return Comparison(
+        "12 recordings of English speech of two minutes, Whisper tiny.en in int8, words with times",
         lambda folder, quick: speech_files(folder, 2 if quick else 12),
         "audio",
         ("preset=fast", *hearing()),
         ("word",),
         speech_by,
-        alone,
+        WITHOUT_RAY,
         # Other models say where speech is, and what Whisper is given whole it hears otherwise.
         most_different=0.12,
     )
-    return {"persons": clips, "libraries": full_hd, "scenes": scenes, "speech": speech}
+
+
+def full_hd_clips(folder: Path, quick: bool) -> list[Path]:
+    """Clips of faces and of people in motion."""
+    return short_clips(folder, 2 if quick else 12, 12, sources=(FACES, *MOTION), size=FULL_HD)
+
+
+COMPARISONS: Final[Mapping[str, Callable[[], Comparison]]] = {
+    "persons": persons,
+    "libraries": libraries,
+    "scenes": scenes,
+    "speech": speech,
+}

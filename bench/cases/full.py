@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench.cases.comparisons import ENGINE, FACE, ON_RAY, YOLO, hearing
+from bench.cases.comparisons import CLUSTERS, FACE, WITHOUT_RAY, YOLO, hearing
 from bench.fixtures.short_clips import FACES, FPS, MOTION, short_clips
 from bench.fixtures.speech_files import speech_file
 from bench.harness import ceilings, engine_process
@@ -20,7 +20,6 @@ TITLE = "All four pipelines, and what their parts cost alone"
 CLIPS, QUICK_CLIPS, SECONDS = 12, 4, 12
 PIPELINES: Final = ("scene", "person", "face", "audio")
 WORKING, STEADY = "first chunk to last commit", "at its steady pace"
-CLUSTERS: Final = {ENGINE: "none", ON_RAY: "local"}
 
 
 def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def measure(rounds: int, *, quick: bool = False) -> dict[str, Any]:
     Raises `FileNotFoundError` without the clips and the weights, and `RuntimeError` if a clip fails.
     """
     count = QUICK_CLIPS if quick else CLIPS
-    clusters = dict(list(CLUSTERS.items())[: 1 if quick else None])
+    clusters = WITHOUT_RAY if quick else CLUSTERS
     settings = (*YOLO, *FACE, *hearing())
     parts: dict[str, list[float]] = {part: [] for part in ceilings.PARTS}
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in clusters}

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench.cases.comparisons import ENGINE, Comparison, comparisons
+from bench.cases.comparisons import COMPARISONS, ENGINE, Comparison
 from bench.harness import ceilings
 from bench.harness.ceilings import DECODE, MODELS, TOGETHER
 from bench.harness.ratio_chart import write_chart
@@ -39,7 +39,7 @@ def measure_parts(
     rival that no chosen comparison has, `FileNotFoundError` without the clips and the weights, and
     `RuntimeError` where not all found the same.
     """
-    chosen = {name: own for name, own in comparisons().items() if name in only}
+    chosen = {name: build() for name, build in COMPARISONS.items() if name in only}
     names = dict.fromkeys(name for own in chosen.values() for name in own.rival_names)
     if unknown := [name for name in rivals if name not in names]:
         raise UsageError(f"unknown rival: {'; '.join(unknown)}. There are: {'; '.join(names)}")

@@ -11,7 +11,7 @@ from vaengine.plotting.figure import BLUE, GREY, style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHORTER: Final = "#D55E00"  # than the engine
+FASTER_THAN_ENGINE: Final = "#D55E00"
 WIDTH_IN, ROW_IN, EDGES_IN = 8.0, 0.26, 0.8  # inches
 
 Ratios = Mapping[str, Mapping[str, Any]]  # by name, as `Times.to_data` gives them
@@ -42,11 +42,11 @@ def _rows(groups: Mapping[str, Ratios]) -> Iterator[tuple[str, Mapping[str, Any]
 
 def _draw_row(axes: Axes, row: int, ratio: Mapping[str, Any]) -> None:
     median, least, most = ratio["median"], ratio["min"], ratio["max"]
-    colour = BLUE if median >= 1 else SHORTER
+    colour = BLUE if median >= 1 else FASTER_THAN_ENGINE
     axes.barh(row, median, height=0.66, color=colour)
     axes.plot([least, most], [row, row], color="#222222", linewidth=1.2, marker="|", markersize=6)
-    place = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}  # above the line at 1
-    axes.text(max(most, median) + 0.04, row, f"{median:.2f}", va="center", color="#222222", bbox=place)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}  # hides the dashed line behind the number
+    axes.text(max(most, median) + 0.04, row, f"{median:.2f}", va="center", color="#222222", bbox=box)
 
 
 def _label(axes: Axes, rows: list[tuple[str, Mapping[str, Any] | None]]) -> None:
@@ -57,5 +57,5 @@ def _label(axes: Axes, rows: list[tuple[str, Mapping[str, Any] | None]]) -> None
         tick.set_fontweight("bold" if ratio is None else "normal")
     axes.axvline(1.0, color=GREY, linewidth=0.8, linestyle="--", zorder=0)
     axes.set_xlim(0.0, 1.07 * max(ratio["max"] for _, ratio in rows if ratio is not None))
-    axes.set_xlabel("times as long as vaengine (orange: sooner); median, least and most of all", color=GREY)
+    axes.set_xlabel("times as long as vaengine (orange: sooner); median, least and most", color=GREY)
     axes.spines["left"].set_visible(False)
