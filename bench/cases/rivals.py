@@ -133,7 +133,7 @@ def write_picture(results: Mapping[str, Sequence[Mapping[str, Any]]], folder: Pa
         }
         for part, own in results.items()
     }
-    if ratios:
+    if any(ratios.values()):
         write_chart(ratios, folder / PICTURE)
 
 

@@ -11,12 +11,13 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from bench.rivals.environment import PYTHON
+
 PACKAGES = (
     *("vaengine", "ray", "av", "opencv-python", "scenedetect", "numpy", "torch", "ultralytics"),
     *("onnxruntime", "openvino", "ctranslate2", "faster-whisper", "insightface", "duckdb", "daft"),
 )
 CHECKOUT = Path(__file__).parents[2]
-RIVALS = ".venv-rivals/lib/python*/site-packages"  # in the checkout: those that the engine's own lacks
 
 
 def set_environment() -> None:
@@ -45,7 +46,7 @@ def machine_facts() -> dict[str, Any]:
 
 def package_versions() -> dict[str, str]:
     """The versions of packages that are installed, here or for rivals."""
-    places = [*sys.path, *map(str, CHECKOUT.glob(RIVALS))]
+    places = [*sys.path, *map(str, PYTHON.parents[1].glob("lib/python*/site-packages"))]
     found = ((name, next(iter(distributions(name=name, path=places)), None)) for name in PACKAGES)
     return {name: own.version for name, own in found if own is not None}
 
