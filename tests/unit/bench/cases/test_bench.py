@@ -90,7 +90,7 @@ def test_versions_of_libraries_of_rivals_are_told_where_they_are_installed(
     facts = tmp_path / ".venv-rivals/lib/python3.11/site-packages/daft-0.7.26.dist-info/METADATA"
     facts.parent.mkdir(parents=True)
     facts.write_text("Name: daft\nVersion: 0.7.26\n")
-    monkeypatch.setattr(machine, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(machine, "PYTHON", tmp_path / ".venv-rivals/bin/python")
     versions = machine.package_versions()
     assert versions["daft"] == "0.7.26"
     assert {"ray", "onnxruntime"} < set(versions)
