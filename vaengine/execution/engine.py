@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actors.stores import open_store
 from schemas.errors import DiskFull, StoreFailed, VaengineError
@@ -20,7 +21,6 @@ from schemas.work.progress import Snapshot
 from schemas.work.run import RunInfo, new_batch_id
 from vaengine.execution.cluster_return import wait_for_return
 from vaengine.execution.machines import Machines
-from vaengine.execution.projection import Projector
 from vaengine.model_selection.select import check_models
 from vaengine.planning.backlog import Backlog, PageWork, RemainingWork
 from vaengine.planning.dry_run import require_room
@@ -33,6 +33,9 @@ from vaengine.requests.request import PlanSummary, RunRequest
 from vaengine.run_loop.batch_run import BatchRun, RunCallbacks, RunResult
 from vaengine.run_loop.run_loop import OTHERS_SECONDS
 from vaengine.run_loop.stop_request import StoppedEarly, StopRequest
+
+if TYPE_CHECKING:
+    from vaengine.execution.projection import Projector
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +195,12 @@ class Engine:
         needs_files = request.files and not request.store_url.startswith("files:")
         places: list[Path | str] = [request.out] if needs_files else []
         places += [request.publish] if request.publish else []
-        return Projector(request.store_url, places) if places else None
+        if not places:
+            return None
+        # It imports sqlalchemy, which would come before child processes are started.
+        from vaengine.execution.projection import Projector
+
+        return Projector(request.store_url, places)
 
     def _run_info(self) -> RunInfo:
         request = self._request
