@@ -45,8 +45,12 @@ class MemoryProfile:
     store_mib: list[float] = field(default_factory=list)
 
     def sample(self, driver: int) -> None:
-        """Add the memory of all processes of a driver at this moment."""
+        """Add the memory of all processes of a driver at this moment.
+
+        The driver is the command's process and the one that it has made of itself to do the work.
+        """
         role_mib: dict[str, float] = defaultdict(float)
+        command = ""
         for process in _process_tree(driver):
             try:
                 memory, title = process.memory_info(), " ".join(process.cmdline())
@@ -54,9 +58,10 @@ class MemoryProfile:
                 continue
             if title.endswith("raylet") or process.name() == "raylet":
                 self.store_mib.append(memory.shared / MIB)
+            command = command or title
             role = next(
                 (role for role, prefix in ROLES.items() if title.startswith(prefix)),
-                "driver" if process.pid == driver else None,
+                "driver" if title == command else None,
             )
             if role is not None:
                 role_mib[role] += (memory.rss - memory.shared) / MIB
