@@ -63,8 +63,12 @@ def as_tensor(pixels: Pixels) -> Any:
 
 def _output_layout(path: str, session: Any) -> OutputLayout:
     (input_, *others), outputs = session.get_inputs(), session.get_outputs()
-    scalar = (CONFIDENCE_INPUT, "tensor(float)", [])
-    if unknown := [other.name for other in others if (other.name, other.type, other.shape) != scalar]:
+    unknown = [
+        other.name
+        for other in others
+        if (other.name, other.type) != (CONFIDENCE_INPUT, "tensor(float)") or other.shape
+    ]
+    if unknown:
         raise UnsuitableWeights(path, f"it also takes {', '.join(unknown)}; a detector takes pictures alone")
     if input_.type != "tensor(float)" or len(input_.shape) != 4:
         raise UnsuitableWeights(
