@@ -19,7 +19,7 @@ CLUSTER_VARIABLE: Final = "VAENGINE_CLUSTER"
 EITHER: Final = "either"  # NONE or OWN_RAY, whichever is done sooner
 OF_ITS_OWN: Final = (NONE, OWN_RAY, EITHER)  # what needs no Ray that runs already
 
-# Ray alone, started and ended, on two cores: medians of 7.3, 9.2 and 9.7 s in the last three measurements
+# Ray alone, started and ended, on two cores: medians of 7.3 to 9.7 s in the last four measurements
 # (`python -m bench startup`). The first row of the demo clip came 14 to 20 s later with it than without.
 RAY_START_S: Final = 9.0
 # On so many processors and without a GPU, a run has nothing from Ray: on two, the same work took 157 seconds
